@@ -1,0 +1,34 @@
+//! Every size both sides must agree on.
+
+/// Sizes of the payload area of a plaintext record. A record is reserved in the smallest bucket
+/// that holds its data: a ring byte costs its size, not the worst case.
+pub const BUCKETS: [usize; 4] = [256, 1024, 4096, 16384];
+/// The largest payload one record carries; longer data goes up in several records.
+pub const MAX_CHUNK: usize = BUCKETS[3];
+/// Bytes per direction that go up from a flow nobody has decided about yet.
+pub const UNDECIDED_BYTES: u64 = 1024;
+/// Most records one library call may produce (16 MiB of one `SSL_write`); the rest is a counted hole.
+pub const MAX_CHUNKS_PER_CALL: u32 = 1024;
+
+/// Longest server name kept (RFC 1035 §2.3.4 allows 253 characters).
+pub const SNI_BYTES: usize = 256;
+/// Longest executable path an exec record carries; longer paths are cut at the end and flagged.
+pub const PATH_BYTES: usize = 512;
+/// Bytes of argv an exec record carries, NUL between arguments.
+pub const ARGV_BYTES: usize = 1024;
+/// `TASK_COMM_LEN`, include/linux/sched.h.
+pub const COMM_BYTES: usize = 16;
+
+/// Flows tracked in the kernel at once (LRU: the least recently used one goes first).
+pub const MAX_FLOWS: u32 = 131_072;
+/// Calls that have entered a library function and not returned yet, one per thread.
+pub const MAX_CALLS_IN_PROGRESS: u32 = 16_384;
+/// Distinct host names and suffixes that decide a flow in the kernel.
+pub const MAX_HOSTS: u32 = 8_192;
+
+/// Default size of the ring buffer, bytes; a power of two and a multiple of the page size.
+pub const RING_BYTES_DEFAULT: u32 = 16 * 1024 * 1024;
+pub const RING_BYTES_MIN: u32 = 64 * 1024;
+pub const RING_BYTES_MAX: u32 = 1024 * 1024 * 1024;
+/// The reader is woken early once this much is waiting; below it its timer is enough.
+pub const WAKEUP_BYTES_DEFAULT: u64 = 64 * 1024;

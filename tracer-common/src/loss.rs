@@ -1,0 +1,49 @@
+//! Why a record that the kernel side tried to produce never reached the ring. Counted per CPU.
+
+/// Index into the per-CPU `COUNTERS` array.
+#[repr(u32)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counter {
+    /// Records the programs tried to produce: the top of the books.
+    Produced = 0,
+    /// Records that went into the ring.
+    Submitted = 1,
+    /// Dropped: `bpf_ringbuf_reserve` failed, the ring was full.
+    RingFull = 2,
+    /// Dropped: the buffer of the traced process could not be read.
+    CopyFault = 3,
+
+    // Below: trouble that costs a record before it was tried, or degrades one. Not part of
+    // `produced = submitted + dropped`, shown beside it.
+    /// A flow was not entered into the flow map.
+    FlowMapFull = 8,
+    /// Arguments of a call were not saved: its return will not be seen.
+    CallMapFull = 9,
+    /// A return without saved arguments: attached in the middle of a call, or a nested call.
+    ReturnWithoutEntry = 10,
+    /// Bytes beyond what one call may send up ([`crate::limits::MAX_CHUNKS_PER_CALL`]).
+    CallTooLong = 11,
+    /// The task's identity could not be read.
+    IdentityFault = 12,
+    /// Payload bytes lost with dropped data records.
+    BytesLost = 13,
+    /// Bytes of flows that were ignored: seen, counted, not copied.
+    BytesIgnored = 14,
+}
+
+impl Counter {
+    pub const COUNT: u32 = 16;
+    /// Reasons that make up `dropped` in the kernel's books, with the names shown.
+    pub const DROPS: [(Self, &'static str); 2] =
+        [(Self::RingFull, "ring_full"), (Self::CopyFault, "copy_fault")];
+    /// Trouble beside the books, with the names shown.
+    pub const TROUBLE: [(Self, &'static str); 7] = [
+        (Self::FlowMapFull, "flow_map_full"),
+        (Self::CallMapFull, "call_map_full"),
+        (Self::ReturnWithoutEntry, "return_without_entry"),
+        (Self::CallTooLong, "call_too_long"),
+        (Self::IdentityFault, "identity_fault"),
+        (Self::BytesLost, "bytes_lost"),
+        (Self::BytesIgnored, "bytes_ignored"),
+    ];
+}

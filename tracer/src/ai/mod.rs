@@ -1,0 +1,5 @@
+//! AI semantics: exchanges of a known wire family become [`call::Call`]s.
+//!
+//! In: [`crate::http::HttpEvent`]s of one flow. Out: at most one call per exchange, when it ends.
+
+pub mod call;

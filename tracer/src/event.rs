@@ -1,0 +1,197 @@
+//! What the kernel side said, decoded and checked: the input of the pure pipeline.
+//!
+//! In: nothing. Out: plain values. A recording holds exactly these.
+
+use bytes::Bytes;
+
+/// Nanoseconds since boot, suspend included (`CLOCK_BOOTTIME`). The only clock inside the pipeline.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BootTime(pub u64);
+
+impl BootTime {
+    /// Seconds from `earlier` to `self`; 0 when the order is reversed (two CPUs' clocks may differ by a little).
+    pub fn seconds_since(self, earlier: Self) -> f64 {
+        self.0.saturating_sub(earlier.0) as f64 / 1e9
+    }
+}
+
+/// A process for good: ids are reused, the pair with the start time is not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ProcessKey {
+    pub tgid: u32,
+    pub start: BootTime,
+}
+
+/// One connection of one process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct FlowKey {
+    pub process: ProcessKey,
+    /// The library's connection object.
+    pub handle: u64,
+    /// [`tracer_common::tls::library`]
+    pub library: u32,
+    /// When the kernel first saw it: a library reuses freed objects' addresses.
+    pub opened: BootTime,
+}
+
+/// Direction of plaintext as the traced process sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// Written by the process.
+    Outbound,
+    /// Read by the process.
+    Inbound,
+}
+
+impl Direction {
+    pub const fn index(self) -> usize {
+        match self {
+            Self::Outbound => 0,
+            Self::Inbound => 1,
+        }
+    }
+    pub const fn opposite(self) -> Self {
+        match self {
+            Self::Outbound => Self::Inbound,
+            Self::Inbound => Self::Outbound,
+        }
+    }
+}
+
+/// Who did it and when; from the header of each record.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Origin {
+    pub at: BootTime,
+    pub process: ProcessKey,
+    pub tid: u32,
+    pub cgroup_id: u64,
+    pub cpu: u32,
+    /// Number among all records this CPU tried to produce.
+    pub seq: u64,
+}
+
+/// What was decided about a flow: whether its bytes come up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Verdict {
+    #[default]
+    Undecided,
+    Capture,
+    Ignore,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KernelEvent {
+    FlowOpen(FlowOpen),
+    Data(Chunk),
+    FlowEnd(FlowEnd),
+    Handshake(Handshake),
+    Exec(Box<Exec>),
+    Fork(Fork),
+    Exit(Exit),
+    Map(Map),
+}
+
+impl KernelEvent {
+    pub const fn origin(&self) -> &Origin {
+        match self {
+            Self::FlowOpen(e) => &e.origin,
+            Self::Data(e) => &e.origin,
+            Self::FlowEnd(e) => &e.origin,
+            Self::Handshake(e) => &e.origin,
+            Self::Exec(e) => &e.origin,
+            Self::Fork(e) => &e.origin,
+            Self::Exit(e) => &e.origin,
+            Self::Map(e) => &e.origin,
+        }
+    }
+}
+
+/// Sent once per flow, before its first data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlowOpen {
+    pub origin: Origin,
+    pub key: FlowKey,
+    /// The kernel's own verdict, from the server name.
+    pub verdict: Verdict,
+    /// SNI, lower case, when the client set one that we saw.
+    pub server_name: Option<String>,
+    /// The capture begins at the connection's first byte; false: attached in the middle.
+    pub from_start: bool,
+    pub fd: Option<i32>,
+}
+
+/// A piece of plaintext at a known place of its direction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    pub origin: Origin,
+    pub key: FlowKey,
+    pub direction: Direction,
+    /// Bytes of this direction before `data` since the flow opened.
+    pub offset: u64,
+    /// What the flow's verdict was when the kernel copied this.
+    pub verdict: Verdict,
+    pub data: Bytes,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// The connection object was freed.
+    Freed,
+    /// A read reported end of stream: nothing more comes in.
+    Eof,
+    Failed,
+    /// The process exited (made in user space from [`Exit`]).
+    ProcessExit,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlowEnd {
+    pub origin: Origin,
+    pub key: FlowKey,
+    pub reason: EndReason,
+    /// Bytes the process moved, by [`Direction::index`]: shows a hole at the very end.
+    pub bytes: [u64; 2],
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handshake {
+    pub origin: Origin,
+    pub key: FlowKey,
+    pub succeeded: bool,
+    pub server_name: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exec {
+    pub origin: Origin,
+    pub parent: ProcessKey,
+    pub uid: u32,
+    pub gid: u32,
+    pub comm: String,
+    pub path: String,
+    /// Private to attribution: may hold secrets.
+    pub argv: Vec<Bytes>,
+    /// `argv` was cut.
+    pub argv_cut: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fork {
+    /// Of the parent.
+    pub origin: Origin,
+    pub child: ProcessKey,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exit {
+    pub origin: Origin,
+    /// As `wait(2)` has it: status << 8 | signal.
+    pub code: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Map {
+    pub origin: Origin,
+    pub inode: u64,
+    pub device: u32,
+}
