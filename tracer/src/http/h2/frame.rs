@@ -60,9 +60,11 @@ impl Kind {
             Self::Settings | Self::Ping => ACK,
             Self::PushPromise => END_HEADERS | PADDED,
             Self::Continuation => END_HEADERS,
-            Self::Priority | Self::RstStream | Self::GoAway | Self::WindowUpdate | Self::Unknown => {
-                0
-            }
+            Self::Priority
+            | Self::RstStream
+            | Self::GoAway
+            | Self::WindowUpdate
+            | Self::Unknown => 0,
         }
     }
 }
@@ -113,7 +115,9 @@ impl FrameHeader {
     /// Checks what the header alone can tell (the size limits and stream rules of section 6).
     pub(super) const fn check(&self) -> Result<(), FrameError> {
         let (length_fits, on_stream) = match self.kind {
-            Kind::Data | Kind::Headers | Kind::PushPromise | Kind::Continuation => (true, Some(true)),
+            Kind::Data | Kind::Headers | Kind::PushPromise | Kind::Continuation => {
+                (true, Some(true))
+            }
             Kind::Priority => (self.length == 5, Some(true)),
             Kind::RstStream => (self.length == 4, Some(true)),
             Kind::Settings if self.has(ACK) => (self.length == 0, Some(false)),

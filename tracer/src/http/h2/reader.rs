@@ -9,7 +9,7 @@
 //!              └──────────────────────────────┴──┘      Lost: looking for a frame (see `resync`)
 //! ```
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::frame::{
     DEFAULT_MAX_FRAME, END_HEADERS, END_STREAM, FrameError, FrameHeader, HEADER_LEN, Kind, PADDED,
@@ -25,20 +25,45 @@ pub(super) enum Piece {
     /// The client's preface, whole.
     Preface,
     /// A header block begins. `promised`: it is a PUSH_PROMISE's.
-    Block { stream: u32, end_stream: bool, promised: bool },
+    Block {
+        stream: u32,
+        end_stream: bool,
+        promised: bool,
+    },
     Fragment(Bytes),
     BlockEnd,
-    Data { stream: u32, data: Bytes },
+    Data {
+        stream: u32,
+        data: Bytes,
+    },
     /// `size`: the frame's length as flow control counts it.
-    DataEnd { stream: u32, end_stream: bool, size: u32 },
-    Reset { stream: u32, code: u32 },
-    Setting { id: u16, value: u32 },
-    GoAway { last: u32 },
-    WindowUpdate { stream: u32, increment: u32 },
+    DataEnd {
+        stream: u32,
+        end_stream: bool,
+        size: u32,
+    },
+    Reset {
+        stream: u32,
+        code: u32,
+    },
+    Setting {
+        id: u16,
+        value: u32,
+    },
+    GoAway {
+        last: u32,
+    },
+    WindowUpdate {
+        stream: u32,
+        increment: u32,
+    },
     /// A frame that says nothing to an observer.
     Ignored,
     /// `voids`: a header block could not be read, the header table is lost.
-    Error { error: FrameError, voids: bool },
+    Error {
+        error: FrameError,
+        voids: bool,
+    },
     /// The place was lost without a hole: this cannot be a frame.
     PlaceLost,
     /// A frame was found again; whatever lay before is missing.
@@ -63,8 +88,16 @@ enum State {
     /// A header that was read but not acted on.
     Pending(FrameHeader),
     Prefix(FrameHeader, FixedBuf),
-    Payload { header: FrameHeader, left: u32, padding: u32 },
-    Control { header: FrameHeader, left: u32, buf: FixedBuf },
+    Payload {
+        header: FrameHeader,
+        left: u32,
+        padding: u32,
+    },
+    Control {
+        header: FrameHeader,
+        left: u32,
+        buf: FixedBuf,
+    },
     Skip(u32),
     Lost(Option<Candidate>),
 }
@@ -149,7 +182,7 @@ impl Reader {
 
     /// A chunk of this side begins. While the place is lost that is where frames are looked for:
     /// libraries write whole frames. Returns [`Piece::PlaceFound`] when `data` begins with one.
-    pub(super) fn begin_chunk(&mut self, data: &Bytes) -> Option<Piece> {
+    pub(super) fn begin_chunk(&mut self, data: &mut Bytes) -> Option<Piece> {
         let State::Lost(None) = self.state else { return None };
         if data.starts_with(PREFACE) {
             self.state = State::Preface(0);
@@ -162,6 +195,7 @@ impl Reader {
             }
             Verdict::Maybe(candidate) => {
                 self.state = State::Lost(Some(candidate));
+                data.clear();
                 None
             }
             Verdict::No => None,
@@ -179,7 +213,7 @@ impl Reader {
                         return Some(Piece::PlaceLost);
                     }
                     *matched += take;
-                    data.split_to(take);
+                    data.advance(take);
                     if *matched < PREFACE.len() {
                         return None;
                     }
@@ -242,7 +276,7 @@ impl Reader {
                 State::Skip(left) => {
                     let take = (*left as usize).min(data.len());
                     *left -= take as u32;
-                    data.split_to(take);
+                    data.advance(take);
                     if *left > 0 {
                         return None;
                     }
@@ -330,7 +364,11 @@ impl Reader {
     /// The prefix is here; `pad` is its first byte.
     fn begin_payload(&mut self, header: FrameHeader, pad: u8) -> Piece {
         let left = header.length - prefix_len(&header) as u32;
-        let padding = if header.has(PADDED) && header.kind != Kind::Continuation { u32::from(pad) } else { 0 };
+        let padding = if header.has(PADDED) && header.kind != Kind::Continuation {
+            u32::from(pad)
+        } else {
+            0
+        };
         let Some(body) = left.checked_sub(padding) else {
             self.state = State::Skip(left);
             let voids = header.kind.carries_headers();
@@ -384,9 +422,10 @@ const fn control_len(kind: Kind) -> usize {
 fn control(header: &FrameHeader, buf: &FixedBuf) -> Piece {
     let stream = header.stream;
     match header.kind {
-        Kind::Settings => {
-            Piece::Setting { id: u16::from_be_bytes([buf.bytes[0], buf.bytes[1]]), value: buf.u32_at(2) }
-        }
+        Kind::Settings => Piece::Setting {
+            id: u16::from_be_bytes([buf.bytes[0], buf.bytes[1]]),
+            value: buf.u32_at(2),
+        },
         Kind::GoAway => Piece::GoAway { last: buf.u32_at(0) & 0x7fff_ffff },
         Kind::RstStream => Piece::Reset { stream, code: buf.u32_at(0) },
         _ => Piece::WindowUpdate { stream, increment: buf.u32_at(0) & 0x7fff_ffff },

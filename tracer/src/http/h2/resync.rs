@@ -4,7 +4,7 @@
 //! follow each other up to the chunk's very end, or three in a row; a chain that runs out of a chunk
 //! is followed through the next ones, its frames skipped. Prefers missing frames to wrong ones.
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 
 use super::frame::HEADER_LEN;
 use super::reader::FixedBuf;
@@ -42,7 +42,7 @@ impl Candidate {
         loop {
             let take = self.skip.min(data.len());
             self.skip -= take;
-            data.split_to(take);
+            data.advance(take);
             if self.skip > 0 {
                 return Verdict::Maybe(self);
             }

@@ -174,7 +174,11 @@ impl Decoder {
 
     /// Decodes the field `bytes` begins with; returns its length, 0 when it is incomplete. A value
     /// too long to wait for is dropped at once: all of `bytes` then belongs to it.
-    fn field(&mut self, bytes: &[u8], sink: &mut dyn FnMut(Field<'_>)) -> Result<usize, HpackError> {
+    fn field(
+        &mut self,
+        bytes: &[u8],
+        sink: &mut dyn FnMut(Field<'_>),
+    ) -> Result<usize, HpackError> {
         match parse(bytes, self.limits.field.saturating_sub(LITERAL_OVERHEAD))? {
             Parsed::Complete(Representation::SizeUpdate(size), used) => {
                 self.size_update(size)?;
@@ -364,7 +368,10 @@ mod tests {
     fn a_broken_block_ends_with_itself() {
         let mut decoder = Decoder::observer(LIMITS);
         let (fields, result) = decode(&mut decoder, &[0x82, 0x80, 0x84]);
-        assert_eq!((fields, result), (vec![":method=GET".into()], Err(HpackError::IndexOutOfRange)));
+        assert_eq!(
+            (fields, result),
+            (vec![":method=GET".into()], Err(HpackError::IndexOutOfRange))
+        );
         let (fields, result) = decode(&mut decoder, &[0x84]);
         assert_eq!((fields, result), (vec![":path=/".into()], Ok(())));
     }

@@ -68,7 +68,8 @@ const fn build() -> Tables {
                     let spare = FAST_BITS - length as u32;
                     let mut low = 0;
                     while low < 1 << spare {
-                        tables.fast[((code as usize) << spare) + low] = (symbol as u8, length as u8);
+                        tables.fast[((code as usize) << spare) + low] =
+                            (symbol as u8, length as u8);
                         low += 1;
                     }
                 }

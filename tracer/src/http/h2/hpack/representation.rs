@@ -85,7 +85,9 @@ pub(super) fn parse(bytes: &[u8], longest: usize) -> Result<Parsed<'_>, HpackErr
     }
     // 01: with indexing; 0000 and 0001: without, and never.
     let indexed = first & 0x40 != 0;
-    let Some((index, mut at)) = integer(bytes, if indexed { 6 } else { 4 })? else { return PARTIAL };
+    let Some((index, mut at)) = integer(bytes, if indexed { 6 } else { 4 })? else {
+        return PARTIAL;
+    };
     let name = if index == 0 {
         let Some((used, huffman, len)) = string_head(&bytes[at..])? else { return PARTIAL };
         if len > longest {
@@ -120,7 +122,10 @@ mod tests {
         assert_eq!(integer(&[0b0000_1010], 5), Ok(Some((10, 1))));
         assert_eq!(integer(&[0b0001_1111, 0b1001_1010, 0b0000_1010], 5), Ok(Some((1337, 3))));
         assert_eq!(integer(&[0b0001_1111, 0b1001_1010], 5), Ok(None));
-        assert_eq!(integer(&[0xff, 0x80, 0x80, 0x80, 0x80, 0x80, 1], 7), Err(HpackError::IntegerOverflow));
+        assert_eq!(
+            integer(&[0xff, 0x80, 0x80, 0x80, 0x80, 0x80, 1], 7),
+            Err(HpackError::IntegerOverflow)
+        );
     }
 
     #[test]
