@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn models_come_out_of_paths() {
-        let model = |provider, path| at(provider, "POST", path).2.unwrap();
+        let model = |provider: &str, path: &str| at(provider, "POST", path).2.unwrap();
         assert_eq!(
             model("bedrock", "/model/anthropic.claude-3-haiku-20240307-v1%3A0/converse"),
             "anthropic.claude-3-haiku-20240307-v1:0"

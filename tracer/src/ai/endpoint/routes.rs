@@ -165,7 +165,7 @@ pub(crate) static ROUTES: &[Route] = &[
     post("genai/{model+}", "image", Other).only(&["nvidia"]),
     post("completion", "text_completion", OpenAiCompletions).only(&["llamacpp"]),
     post("infill", "text_completion", OpenAiCompletions).only(&["llamacpp"]),
-    post("tokenize", "token_count", Other).only(&["llamacpp", "vllm", "tgi"]),
+    post("tokenize", "token_count", Other).only(&["llamacpp", "tgi", "vllm"]),
     post("generate", "text_completion", Tgi).only(&["huggingface", "sglang", "tgi"]).hint(),
     post("generate_stream", "text_completion", Tgi).only(TGI).streamed(true).hint(),
     post("models/{model+}", "text_completion", Tgi).only(&["huggingface"]),

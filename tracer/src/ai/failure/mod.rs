@@ -68,7 +68,7 @@ impl Facts {
         let answered_well = error.status.is_none_or(|status| status < 400);
         let (status, in_stream) = match embedded {
             Some(code) if answered_well => (Some(code), false),
-            _ => (error.status, error.in_stream || (answered_well && error.status.is_some())),
+            _ => (error.status, answered_well && (error.in_stream || error.status.is_some())),
         };
         let [code, kind, message, details] =
             [error.code, error.kind, error.message, error.details].map(lower);
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn error_types_are_words() {
-        let typed = |code, kind, status| {
+        let typed = |code: Option<&str>, kind: Option<&str>, status| {
             of("openai", ErrorFacts { status, code, kind, ..ErrorFacts::default() }).error_type
         };
         assert_eq!(

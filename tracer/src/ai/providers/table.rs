@@ -713,6 +713,7 @@ mod tests {
 
     use super::*;
     use crate::ai::providers::Name;
+    use crate::http::headers::Headers;
 
     #[test]
     fn rows_are_sorted_and_unique() {
@@ -749,6 +750,19 @@ mod tests {
                 .chain(row.project_headers)
             {
                 assert_eq!(**name, name.to_ascii_lowercase());
+            }
+        }
+    }
+
+    #[test]
+    fn the_allow_list_passes_headers_the_rows_name() {
+        for row in PROVIDERS {
+            let betraying = row.betrayed_by.iter().map(|(name, _)| name);
+            let ids = row.request_id_headers.iter().chain(row.organization_headers);
+            for name in ids.chain(row.project_headers).chain(betraying) {
+                let mut headers = Headers::default();
+                headers.push(name.as_bytes(), b"x");
+                assert_eq!(headers.first(name), Some("x"), "{}: {name}", row.id);
             }
         }
     }

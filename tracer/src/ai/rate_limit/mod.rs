@@ -240,6 +240,20 @@ mod tests {
     }
 
     #[test]
+    fn every_name_is_allowed() {
+        for (_, name, _) in NAMES {
+            for field in ["limit", "remaining", "reset"] {
+                let name = name.replacen('*', field, 1);
+                assert_eq!(headers(&[(&name, "1")]).first(&name), Some("1"));
+                let name = format!("{UPSTREAM}{name}");
+                assert!(
+                    name.contains("priority") || headers(&[(&name, "1")]).first(&name).is_some()
+                );
+            }
+        }
+    }
+
+    #[test]
     fn go_durations() {
         let (limits, _) = parsed(
             "openai",
