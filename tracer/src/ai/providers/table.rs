@@ -21,6 +21,10 @@ const fn labels(name: &'static str) -> Host {
 const CHAT: &[Family] = &[OpenAiChat];
 const OPENAI: &[Family] = &[OpenAiChat, OpenAiCompletions, OpenAiEmbeddings];
 
+/// Gateways hand on what the provider behind them says.
+const UPSTREAM_ORGANIZATION: &[&str] = &["openai-organization", "anthropic-organization-id"];
+const UPSTREAM_PROJECT: &[&str] = &["openai-project", "anthropic-workspace-id"];
+
 /// Anyone who speaks a known wire format at an address nobody knows.
 pub static OPENAI_COMPATIBLE: Provider = Provider {
     id: "openai_compatible",
@@ -102,7 +106,7 @@ pub static PROVIDERS: &[Provider] = &[
             OpenAiRealtime,
         ],
         rate_limit: LimitFamily::Azure,
-        request_id_headers: &["apim-request-id", "x-request-id", "x-ms-client-request-id"],
+        request_id_headers: &["x-request-id", "apim-request-id", "x-ms-client-request-id"],
         ..Provider::NONE
     },
     Provider {
@@ -166,6 +170,8 @@ pub static PROVIDERS: &[Provider] = &[
         families: &[OpenAiChat, AnthropicMessages, GeminiGenerate, BedrockConverse],
         request_id_headers: &["cf-aig-log-id", "cf-ray"],
         betrayed_by: &[("cf-aig-log-id", "")],
+        organization_headers: UPSTREAM_ORGANIZATION,
+        project_headers: UPSTREAM_PROJECT,
         ..Provider::NONE
     },
     Provider {
@@ -376,6 +382,8 @@ pub static PROVIDERS: &[Provider] = &[
         families: &[OpenAiChat, AnthropicMessages, OpenAiResponses],
         request_id_headers: &["x-litellm-call-id"],
         betrayed_by: &[("x-litellm-version", ""), ("x-litellm-call-id", "")],
+        organization_headers: UPSTREAM_ORGANIZATION,
+        project_headers: UPSTREAM_PROJECT,
         ..Provider::NONE
     },
     Provider {
@@ -513,8 +521,10 @@ pub static PROVIDERS: &[Provider] = &[
         otel: "portkey",
         hosts: &[exact("api.portkey.ai")],
         families: CHAT,
-        request_id_headers: &["x-portkey-trace-id"],
+        request_id_headers: &["x-request-id", "x-portkey-trace-id"],
         betrayed_by: &[("x-portkey-trace-id", "")],
+        organization_headers: UPSTREAM_ORGANIZATION,
+        project_headers: UPSTREAM_PROJECT,
         ..Provider::NONE
     },
     Provider {
@@ -626,6 +636,8 @@ pub static PROVIDERS: &[Provider] = &[
         hosts: &[exact("ai-gateway.vercel.sh")],
         families: &[OpenAiChat, AnthropicMessages],
         request_id_headers: &["x-vercel-id"],
+        organization_headers: UPSTREAM_ORGANIZATION,
+        project_headers: UPSTREAM_PROJECT,
         ..Provider::NONE
     },
     Provider {
@@ -695,6 +707,7 @@ pub static PROVIDERS: &[Provider] = &[
             AnthropicMessages,
         ],
         rate_limit: LimitFamily::OpenAi,
+        request_id_headers: &["x-request-id", "x-trace-id"],
         ..Provider::NONE
     },
     Provider {
