@@ -44,8 +44,9 @@ pub fn recognise(
     query: &str,
 ) -> Option<Endpoint> {
     let known = provider.filter(|row| row.id != "openai_compatible");
-    if path.len() <= MAX_PATH {
-        let path = Path::new(path);
+    if path.len() <= MAX_PATH
+        && let Some(path) = Path::new(path)
+    {
         for route in ROUTES {
             if let Some(sure) = claims(route, known, method)
                 && let Some(found) = pattern::find(route.path, &path)

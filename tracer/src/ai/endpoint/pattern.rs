@@ -7,6 +7,9 @@
 
 use std::ops::Range;
 
+/// Paths with more segments match nothing: matching takes their square.
+const MAX_SEGMENTS: usize = 64;
+
 /// A path, cut into its segments; empty ones do not count.
 #[derive(Debug)]
 pub(super) struct Path<'p> {
@@ -15,7 +18,8 @@ pub(super) struct Path<'p> {
 }
 
 impl<'p> Path<'p> {
-    pub(super) fn new(text: &'p str) -> Self {
+    /// `None` beyond [`MAX_SEGMENTS`].
+    pub(super) fn new(text: &'p str) -> Option<Self> {
         let mut segments = Vec::new();
         let mut start = 0;
         for part in text.split('/') {
@@ -24,7 +28,7 @@ impl<'p> Path<'p> {
             }
             start += part.len() + 1;
         }
-        Self { text, segments }
+        (segments.len() <= MAX_SEGMENTS).then_some(Self { text, segments })
     }
 
     /// The text of some neighbouring segments, slashes between them included.
@@ -90,7 +94,7 @@ mod tests {
     use super::*;
 
     fn model<'p>(pattern: &str, path: &'p str) -> Option<Option<&'p str>> {
-        find(pattern, &Path::new(path)).map(|matched| matched.model)
+        find(pattern, &Path::new(path).unwrap()).map(|matched| matched.model)
     }
 
     #[test]
@@ -104,6 +108,12 @@ mod tests {
         assert!(model("files/**", "/v1/files/1/content").is_some());
         assert!(model("v1/*/x", "/v1/a/x").is_some());
         assert!(model("ws/*.Live", "/ws/google.Live").is_some());
+    }
+
+    #[test]
+    fn endless_paths_are_refused() {
+        assert!(Path::new(&"/a".repeat(MAX_SEGMENTS)).is_some());
+        assert!(Path::new(&"/a".repeat(MAX_SEGMENTS + 1)).is_none());
     }
 
     #[test]

@@ -110,6 +110,9 @@ const UPSTREAM: &str = "llm_provider-";
 /// Limits and the seconds the provider asks to wait.
 pub fn parse(provider: Option<&Provider>, response: &Headers) -> (RateLimits, Option<f64>) {
     let date = response.first("date").and_then(time::http_date);
+    if !response.iter().any(|(name, _)| name.contains("ratelimit")) {
+        return (RateLimits::default(), retry_after(response, date));
+    }
     let own = match provider.map_or(LimitFamily::Unknown, |row| row.rate_limit) {
         LimitFamily::Azure | LimitFamily::Groq => LimitFamily::OpenAi,
         family => family,
