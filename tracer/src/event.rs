@@ -189,9 +189,8 @@ pub struct Exit {
     pub code: u32,
 }
 
+/// The process's dynamic linker has mapped libraries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Map {
     pub origin: Origin,
-    pub inode: u64,
-    pub device: u32,
 }

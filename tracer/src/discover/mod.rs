@@ -23,12 +23,16 @@ pub enum Shape {
     Ctrl,
     /// `int f(conn)`: `SSL_do_handshake`, `SSL_connect`; returns 1 on success.
     Handshake,
+    /// `int f(conn, ret)`: `SSL_get_error`, says whether a failure was the end.
+    Error,
+    /// Called by the dynamic linker when libraries have been mapped: `_dl_debug_state`.
+    Mapped,
 }
 
 impl Shape {
     /// Whether the shape needs the function's return.
     pub const fn wants_return(self) -> bool {
-        !matches!(self, Self::Free | Self::Ctrl)
+        !matches!(self, Self::Free | Self::Ctrl | Self::Mapped)
     }
 }
 
