@@ -65,6 +65,20 @@ pub struct FlowState {
 no_padding!(FlowState, 56);
 pod!(FlowState);
 
+/// User space's answer about one flow. Its own map, so that the answer never overwrites the byte
+/// counts that the programs keep. 16 bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// Which flow at that address is meant.
+    pub opened_ns: u64,
+    /// One of [`verdict`].
+    pub verdict: u32,
+    pub reserved: u32,
+}
+no_padding!(Decision, 16);
+pod!(Decision);
+
 /// A flow's first data is about to follow. Sent once per flow that is not ignored.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]

@@ -11,7 +11,7 @@ use crate::config;
 use crate::emit::{self, Wake};
 use crate::hosts;
 use crate::identity::Identity;
-use crate::maps::{FLOWS, NAMES};
+use crate::maps::{DECISIONS, FLOWS, NAMES};
 
 /// Chunks of one call on kernels without `bpf_loop`.
 const CHUNKS_WITHOUT_LOOP: u64 = 16;
@@ -70,6 +70,16 @@ fn announce(key: &FlowKey, state: &FlowState, who: Identity) {
     let _absent = NAMES.remove(key);
 }
 
+/// What user space has said about a flow by now.
+#[inline(always)]
+fn decided(key: &FlowKey, opened_ns: u64) -> u32 {
+    // SAFETY: copied out; user space replaces values whole.
+    match unsafe { DECISIONS.get(key) }.copied() {
+        Some(decision) if decision.opened_ns == opened_ns => decision.verdict,
+        _ => verdict::UNDECIDED,
+    }
+}
+
 /// Bytes of one call on their way up. Lives on the stack; the loop callback gets its address.
 #[repr(C)]
 struct Pieces {
@@ -99,10 +109,13 @@ pub(crate) fn moved(
     let direction = direction & 1;
     // SAFETY: `state` is a live map value; a racing thread of the same connection can at worst
     // misplace a record, which user space sees by its offset.
-    let (offset, verdict_now, opened_ns, sent) = unsafe {
+    let (offset, opened_ns, sent, verdict_now) = unsafe {
         let offset = (*state).bytes[direction];
         (*state).bytes[direction] = offset + len;
-        ((offset), (*state).verdict, (*state).opened_ns, (*state).sent_undecided[direction])
+        if (*state).verdict == verdict::UNDECIDED {
+            (*state).verdict = decided(key, (*state).opened_ns);
+        }
+        (offset, (*state).opened_ns, (*state).sent_undecided[direction], (*state).verdict)
     };
     let mut send = len;
     match verdict_now {

@@ -4,7 +4,7 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::{HashMap, LruHashMap, PerCpuArray, RingBuf};
 use tracer_common::limits;
 use tracer_common::loss::Counter;
-use tracer_common::tls::{FlowKey, FlowState};
+use tracer_common::tls::{Decision, FlowKey, FlowState};
 
 /// The one way up. Size set by the loader.
 #[map]
@@ -15,6 +15,11 @@ pub(crate) static EVENTS: RingBuf = RingBuf::with_byte_size(limits::RING_BYTES_D
 #[map]
 pub(crate) static FLOWS: LruHashMap<FlowKey, FlowState> =
     LruHashMap::with_max_entries(limits::MAX_FLOWS, 0);
+
+/// User space's answers, taken over by the flow at its next byte. LRU: an answer may come too late.
+#[map]
+pub(crate) static DECISIONS: LruHashMap<FlowKey, Decision> =
+    LruHashMap::with_max_entries(16_384, 0);
 
 /// Server names set on connections that have had no data yet.
 #[map]

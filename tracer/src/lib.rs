@@ -10,6 +10,7 @@ pub mod event;
 pub mod telemetry;
 
 pub mod discover;
+pub mod kernel;
 
 pub mod http;
 

@@ -2,6 +2,10 @@
 //!
 //! In: processes, exec and mmap events, `ld.so.cache`. Out: [`Target`]s, each file once.
 
+pub mod elf;
+pub mod libraries;
+pub mod probe_point;
+
 use std::path::PathBuf;
 
 /// How a probed function passes its data; the kernel side has one program pair per shape.
