@@ -127,7 +127,7 @@ impl Kernel {
 fn config(options: &KernelOptions) -> Result<KernelConfig, LoadError> {
     let version = compat::running()
         .ok_or_else(|| LoadError::Unsupported("its version is unreadable".into()))?;
-    for feature in compat::FEATURES.iter().filter(|f| f.required && version < f.since) {
+    if let Some(feature) = compat::FEATURES.iter().find(|f| f.required && version < f.since) {
         let since = feature.since;
         return Err(LoadError::Unsupported(format!(
             "{} came with {}.{}, this is {}.{}",
