@@ -23,7 +23,7 @@ enum Command {
         #[arg(long)]
         tests: bool,
     },
-    /// Set up, build, and run `aitrace stream` with the privileges it needs
+    /// Set up, build, and run `aitrace` with the privileges it needs
     Run(run::Args),
     /// Set up and pass every check and test
     Test(test::Args),

@@ -7,7 +7,7 @@ use crate::setup;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Passed on to `aitrace stream`
+    /// Passed on to `aitrace`
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }
@@ -22,5 +22,5 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     execute(&mut build)?;
     let target =
         std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), Into::into);
-    execute(privileged(target.join("release/aitrace")).arg("stream").args(&args.arguments))
+    execute(privileged(target.join("release/aitrace")).args(&args.arguments))
 }
