@@ -18,7 +18,7 @@ use crate::identity::{Identity, current_task, field, start_of};
 const FILENAME: usize = 8;
 
 #[tracepoint(category = "sched", name = "sched_process_exec")]
-pub fn process_exec(ctx: TracePointContext) -> u32 {
+fn process_exec(ctx: TracePointContext) -> u32 {
     if let Some(who) = Identity::current() {
         exec(&ctx, who);
     }
@@ -67,7 +67,7 @@ fn exec(ctx: &TracePointContext, who: Identity) {
 
 /// `sched_process_exit(struct task_struct *p, ...)`: only when the last thread goes.
 #[raw_tracepoint(tracepoint = "sched_process_exit")]
-pub fn process_exit(_ctx: RawTracePointContext) -> i32 {
+fn process_exit(_ctx: RawTracePointContext) -> i32 {
     let offsets = config::offsets();
     let task = current_task();
     let signal: u64 = field(task, offsets.task_signal).unwrap_or(0);
@@ -91,7 +91,7 @@ pub fn process_exit(_ctx: RawTracePointContext) -> i32 {
 
 /// `sched_process_fork(struct task_struct *parent, struct task_struct *child)`: processes, not threads.
 #[raw_tracepoint(tracepoint = "sched_process_fork")]
-pub fn process_fork(ctx: RawTracePointContext) -> i32 {
+fn process_fork(ctx: RawTracePointContext) -> i32 {
     let offsets = config::offsets();
     let child: u64 = ctx.arg(1);
     let (Some(pid), Some(tgid)) =
@@ -120,7 +120,7 @@ pub fn process_fork(ctx: RawTracePointContext) -> i32 {
 
 /// The dynamic linker's `_dl_debug_state`: a debugger's hook, called when libraries were mapped.
 #[uprobe]
-pub fn process_mapped(_ctx: ProbeContext) -> u32 {
+fn process_mapped(_ctx: ProbeContext) -> u32 {
     let Some(who) = Identity::current() else { return 0 };
     let (seq, slot) = emit::reserve::<MapRecord>();
     let Some(mut slot) = slot else { return 0 };

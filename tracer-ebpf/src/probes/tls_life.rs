@@ -20,7 +20,7 @@ const ERROR_ZERO_RETURN: i64 = 6;
 
 /// `SSL_ctrl(conn, cmd, larg, parg)`.
 #[uprobe]
-pub fn tls_ctrl(ctx: ProbeContext) -> u32 {
+fn tls_ctrl(ctx: ProbeContext) -> u32 {
     if ctx.arg::<u64>(1) == Some(SET_HOST_NAME)
         && let (Some(handle), Some(name)) = (ctx.arg::<u64>(0), ctx.arg::<u64>(3))
     {
@@ -51,14 +51,14 @@ fn name_flow(handle: u64, address: u64) {
 
 /// `int SSL_do_handshake(conn)`, `int SSL_connect(conn)`.
 #[uprobe]
-pub fn tls_handshake(ctx: ProbeContext) -> u32 {
+fn tls_handshake(ctx: ProbeContext) -> u32 {
     remember(&ctx, Call::HANDSHAKE);
     0
 }
 
 /// `int SSL_get_error(conn, ret)`: what a failed call meant.
 #[uprobe]
-pub fn tls_error(ctx: ProbeContext) -> u32 {
+fn tls_error(ctx: ProbeContext) -> u32 {
     remember(&ctx, Call::ERROR);
     0
 }
@@ -72,7 +72,7 @@ fn remember(ctx: &ProbeContext, what: u64) {
 
 /// `SSL_free(conn)`.
 #[uprobe]
-pub fn tls_free(ctx: ProbeContext) -> u32 {
+fn tls_free(ctx: ProbeContext) -> u32 {
     let (Some(handle), Some(who)) = (ctx.arg::<u64>(0), Identity::current()) else { return 0 };
     if who.tgid == config::get().own_tgid {
         return 0;

@@ -13,42 +13,42 @@ use crate::{config, emit, flow};
 
 /// `int f(conn, buf, len)`, returns the bytes written.
 #[uprobe]
-pub fn tls_write(ctx: ProbeContext) -> u32 {
+fn tls_write(ctx: ProbeContext) -> u32 {
     enter(&ctx, direction::OUTBOUND, None);
     0
 }
 
 /// `int f(conn, buf, len, size_t *written)`, returns 1.
 #[uprobe]
-pub fn tls_write_ex(ctx: ProbeContext) -> u32 {
+fn tls_write_ex(ctx: ProbeContext) -> u32 {
     enter(&ctx, direction::OUTBOUND, Some(3));
     0
 }
 
 /// `int f(conn, buf, len, flags, size_t *written)`, returns 1.
 #[uprobe]
-pub fn tls_write_ex2(ctx: ProbeContext) -> u32 {
+fn tls_write_ex2(ctx: ProbeContext) -> u32 {
     enter(&ctx, direction::OUTBOUND, Some(4));
     0
 }
 
 /// `int f(conn, buf, len)`, returns the bytes read.
 #[uprobe]
-pub fn tls_read(ctx: ProbeContext) -> u32 {
+fn tls_read(ctx: ProbeContext) -> u32 {
     enter(&ctx, direction::INBOUND, None);
     0
 }
 
 /// `int f(conn, buf, len, size_t *read)`, returns 1.
 #[uprobe]
-pub fn tls_read_ex(ctx: ProbeContext) -> u32 {
+fn tls_read_ex(ctx: ProbeContext) -> u32 {
     enter(&ctx, direction::INBOUND, Some(3));
     0
 }
 
 /// The return of each of them, and of those in `tls_life`.
 #[uretprobe]
-pub fn tls_return(ctx: RetProbeContext) -> u32 {
+fn tls_return(ctx: RetProbeContext) -> u32 {
     let thread = bpf_get_current_pid_tgid();
     // A function that calls another probed one leaves two returns: the inner one, which knows what
     // was really moved, takes the arguments; the outer one finds none and is silent. So does the
