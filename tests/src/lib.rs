@@ -1,1 +1,8 @@
-//! Helpers of the tests.
+//! What the end-to-end tests stand on: a provider simulator, the private world in which clients
+//! reach it under the providers' real names, and real programs as clients.
+
+pub mod simulator;
+
+pub mod sandbox;
+
+pub mod clients;

@@ -7,16 +7,21 @@ use crate::{limits, no_padding, pod};
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Offsets {
-    /// `task_struct.group_leader`, `.start_boottime`, `.real_parent`, `.tgid`, `.mm`, `.exit_code`
+    /// `task_struct`
     pub task_group_leader: u32,
     pub task_start_boottime: u32,
     pub task_real_parent: u32,
+    pub task_pid: u32,
     pub task_tgid: u32,
     pub task_mm: u32,
     pub task_exit_code: u32,
-    /// `mm_struct.arg_start`, `.arg_end`
+    pub task_signal: u32,
+    /// `signal_struct.live.counter`: threads of the process that have not exited
+    pub signal_live: u32,
+    /// `mm_struct`
     pub mm_arg_start: u32,
     pub mm_arg_end: u32,
+    pub reserved: u32,
 }
 impl Offsets {
     pub const ABSENT: u32 = u32::MAX;
@@ -24,14 +29,18 @@ impl Offsets {
         task_group_leader: Self::ABSENT,
         task_start_boottime: Self::ABSENT,
         task_real_parent: Self::ABSENT,
+        task_pid: Self::ABSENT,
         task_tgid: Self::ABSENT,
         task_mm: Self::ABSENT,
         task_exit_code: Self::ABSENT,
+        task_signal: Self::ABSENT,
+        signal_live: Self::ABSENT,
         mm_arg_start: Self::ABSENT,
         mm_arg_end: Self::ABSENT,
+        reserved: 0,
     };
 }
-no_padding!(Offsets, 32);
+no_padding!(Offsets, 48);
 
 /// The read-only global `CONFIG`.
 #[repr(C)]
@@ -53,5 +62,5 @@ impl KernelConfig {
         has_loop: 0,
     };
 }
-no_padding!(KernelConfig, 48);
+no_padding!(KernelConfig, 64);
 pod!(Offsets, KernelConfig);

@@ -41,7 +41,7 @@ pub enum EventKind {
     Exit = 2,
     /// [`crate::process::ForkRecord`]
     Fork = 3,
-    /// [`crate::process::MapRecord`]: a file was mapped executable.
+    /// [`crate::process::MapRecord`]: libraries were mapped.
     Map = 4,
     /// [`crate::tls::FlowOpenRecord`]
     FlowOpen = 16,

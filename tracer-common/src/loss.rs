@@ -19,8 +19,8 @@ pub enum Counter {
     FlowMapFull = 8,
     /// Arguments of a call were not saved: its return will not be seen.
     CallMapFull = 9,
-    /// A return without saved arguments: attached in the middle of a call, or a nested call.
-    ReturnWithoutEntry = 10,
+    /// A call succeeded but the length it moved could not be read.
+    LengthFault = 10,
     /// Bytes beyond what one call may send up ([`crate::limits::MAX_CHUNKS_PER_CALL`]).
     CallTooLong = 11,
     /// The task's identity could not be read.
@@ -40,7 +40,7 @@ impl Counter {
     pub const TROUBLE: [(Self, &'static str); 7] = [
         (Self::FlowMapFull, "flow_map_full"),
         (Self::CallMapFull, "call_map_full"),
-        (Self::ReturnWithoutEntry, "return_without_entry"),
+        (Self::LengthFault, "length_fault"),
         (Self::CallTooLong, "call_too_long"),
         (Self::IdentityFault, "identity_fault"),
         (Self::BytesLost, "bytes_lost"),

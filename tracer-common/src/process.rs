@@ -47,14 +47,11 @@ pub struct ForkRecord {
 }
 no_padding!(ForkRecord, 80);
 
-/// A process mapped a file executable: perhaps a TLS library to attach to.
+/// The dynamic linker of a process has mapped libraries: /proc/PID/maps is worth a look. The header
+/// says all.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct MapRecord {
     pub header: EventHeader,
-    /// Inode and `dev_t` as the kernel has it (major << 20 | minor); 0 when not known.
-    pub inode: u64,
-    pub device: u32,
-    pub reserved: u32,
 }
-no_padding!(MapRecord, 80);
+no_padding!(MapRecord, 64);

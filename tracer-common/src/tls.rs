@@ -57,13 +57,27 @@ pub struct FlowState {
     pub sent_undecided: [u64; 2],
     /// One of [`verdict`].
     pub verdict: u32,
-    /// 1 once a handshake was seen to complete on it (so the capture began at its first byte).
+    /// 1 when its beginning was seen (server name or handshake): offsets count from the first byte.
     pub from_start: u32,
     /// Hash of the server name ([`crate::sni::hash`]), 0 when none was seen.
     pub sni_hash: u64,
 }
 no_padding!(FlowState, 56);
 pod!(FlowState);
+
+/// User space's answer about one flow. Its own map, so that the answer never overwrites the byte
+/// counts that the programs keep. 16 bytes.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// Which flow at that address is meant.
+    pub opened_ns: u64,
+    /// One of [`verdict`].
+    pub verdict: u32,
+    pub reserved: u32,
+}
+no_padding!(Decision, 16);
+pod!(Decision);
 
 /// A flow's first data is about to follow. Sent once per flow that is not ignored.
 #[repr(C)]
@@ -106,10 +120,10 @@ no_padding!(DataRecord, 64 + 24 + 16 + 8 + 8);
 pub mod end {
     /// `SSL_free` and its kin.
     pub const FREED: u32 = 1;
-    /// The library said end of stream: a read returned 0 (close_notify or EOF).
+    /// The peer said it is done (close_notify; `SSL_get_error`: `ZERO_RETURN`).
     pub const EOF: u32 = 2;
-    /// A read or write failed for good. `SSL_get_error` is not consulted: returned -1 alone is a
-    /// retry and is not reported.
+    /// The library said that a read or write failed for good (`SSL_get_error`: `SYSCALL` or `SSL`):
+    /// reset, or the end came without close_notify.
     pub const FAILED: u32 = 3;
 }
 

@@ -1,6 +1,19 @@
-//! The eBPF programs of aitrace.
+//! The eBPF programs of aitrace, grouped by the calling shape of what they probe, not by library.
+//!
+//! ```text
+//! probes/ → identity, filter → flow (verdict, offsets) → emit → ring
+//! ```
 #![no_std]
 #![no_main]
+#![allow(static_mut_refs, reason = "maps are statics; the kernel serialises access to them")]
+
+mod config;
+mod emit;
+mod flow;
+mod hosts;
+mod identity;
+mod maps;
+mod probes;
 
 #[cfg(not(test))]
 #[panic_handler]

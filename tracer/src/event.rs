@@ -2,6 +2,8 @@
 //!
 //! In: nothing. Out: plain values. A recording holds exactly these.
 
+use std::fmt;
+
 use bytes::Bytes;
 
 /// Nanoseconds since boot, suspend included (`CLOCK_BOOTTIME`). The only clock inside the pipeline.
@@ -121,7 +123,7 @@ pub struct FlowOpen {
 }
 
 /// A piece of plaintext at a known place of its direction.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Chunk {
     pub origin: Origin,
     pub key: FlowKey,
@@ -131,6 +133,20 @@ pub struct Chunk {
     /// What the flow's verdict was when the kernel copied this.
     pub verdict: Verdict,
     pub data: Bytes,
+}
+
+/// Says how much, never what: the bytes are prompts and credentials.
+impl fmt::Debug for Chunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chunk")
+            .field("origin", &self.origin)
+            .field("key", &self.key)
+            .field("direction", &self.direction)
+            .field("offset", &self.offset)
+            .field("verdict", &self.verdict)
+            .field("len", &self.data.len())
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -161,7 +177,7 @@ pub struct Handshake {
     pub server_name: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Exec {
     pub origin: Origin,
     pub parent: ProcessKey,
@@ -173,6 +189,20 @@ pub struct Exec {
     pub argv: Vec<Bytes>,
     /// `argv` was cut.
     pub argv_cut: bool,
+}
+
+/// Says how many arguments, never which: they may be secrets.
+impl fmt::Debug for Exec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exec")
+            .field("origin", &self.origin)
+            .field("parent", &self.parent)
+            .field("uid", &self.uid)
+            .field("comm", &self.comm)
+            .field("path", &self.path)
+            .field("arguments", &self.argv.len())
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -189,9 +219,8 @@ pub struct Exit {
     pub code: u32,
 }
 
+/// The process's dynamic linker has mapped libraries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Map {
     pub origin: Origin,
-    pub inode: u64,
-    pub device: u32,
 }

@@ -7,9 +7,16 @@
 //! Modules are in flow order; each may name those before it, never those after it.
 
 pub mod event;
+pub mod telemetry;
 
 pub mod discover;
+pub mod kernel;
 
 pub mod http;
 
 pub mod ai;
+
+pub mod attribution;
+
+pub mod record;
+pub mod sinks;

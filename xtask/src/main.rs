@@ -1,1 +1,40 @@
-fn main() {}
+//! The project's own commands: `cargo xtask help`.
+
+mod command;
+mod run;
+mod setup;
+mod test;
+
+use clap::{Parser, Subcommand};
+
+/// Builds, runs and checks aitrace on this machine.
+#[derive(Parser)]
+#[command(name = "cargo xtask", about, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Install what is missing to build (and, with --tests, to test); says what before it does
+    Setup {
+        /// Also what the tests need: Python environment, TLS clients
+        #[arg(long)]
+        tests: bool,
+    },
+    /// Set up, build, and run `aitrace` with the privileges it needs
+    Run(run::Args),
+    /// Set up and pass every check and test
+    Test(test::Args),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Setup { tests } => {
+            setup::ensure(if tests { setup::Need::Tests } else { setup::Need::Build })
+        }
+        Command::Run(args) => run::run(&args),
+        Command::Test(args) => test::run(&args),
+    }
+}

@@ -3,3 +3,7 @@
 //! In: [`crate::http::HttpEvent`]s of one flow. Out: at most one call per exchange, when it ends.
 
 pub mod call;
+pub mod endpoint;
+pub mod failure;
+pub mod providers;
+pub mod rate_limit;

@@ -2,6 +2,10 @@
 //!
 //! In: processes, exec and mmap events, `ld.so.cache`. Out: [`Target`]s, each file once.
 
+pub mod elf;
+pub mod libraries;
+pub mod probe_point;
+
 use std::path::PathBuf;
 
 /// How a probed function passes its data; the kernel side has one program pair per shape.
@@ -23,12 +27,16 @@ pub enum Shape {
     Ctrl,
     /// `int f(conn)`: `SSL_do_handshake`, `SSL_connect`; returns 1 on success.
     Handshake,
+    /// `int f(conn, ret)`: `SSL_get_error`, says whether a failure was the end.
+    Error,
+    /// Called by the dynamic linker when libraries have been mapped: `_dl_debug_state`.
+    Mapped,
 }
 
 impl Shape {
     /// Whether the shape needs the function's return.
     pub const fn wants_return(self) -> bool {
-        !matches!(self, Self::Free | Self::Ctrl)
+        !matches!(self, Self::Free | Self::Ctrl | Self::Mapped)
     }
 }
 

@@ -38,31 +38,157 @@ pub const MAX_VALUE: usize = 1024;
 /// Most allowed headers kept of one message.
 pub const MAX_HEADERS: usize = 96;
 
-/// Allowed names, lower case, sorted: a test keeps it so.
+/// Allowed names, lower case, sorted: a test keeps it so. What HTTP itself needs, and what a
+/// provider says about a call: request ids, accounts, limits, waits, usage, who answered.
+/// `sec-websocket-protocol` stays out: realtime clients in browsers put the key there.
 const ALLOWED: &[&str] = &[
     "accept",
     "accept-encoding",
+    "anthropic-beta",
+    "anthropic-organization-id",
+    "anthropic-version",
+    "anthropic-workspace-id",
+    "apim-request-id",
+    "azureml-model-session",
+    "cf-ai-req-id",
+    "cf-aig-cache-status",
+    "cf-aig-log-id",
+    "cf-aig-step",
+    "cf-ray",
+    "chatgpt-account-id",
     "connection",
+    "content-disposition",
     "content-encoding",
     "content-length",
     "content-type",
     "date",
+    "dg-model-name",
+    "dg-request-id",
     "expect",
+    "fireworks-cached-prompt-tokens",
+    "fireworks-prompt-tokens",
+    "fireworks-server-time-to-first-token",
+    "grpc-status",
     "host",
+    "keep-alive",
+    "llm_provider-retry-after",
+    "llm_provider-x-request-id",
+    "minimax-request-id",
+    "mistral-correlation-id",
+    "msh-request-id",
+    "num_chars",
+    "num_tokens",
+    "nv-status",
+    "nvcf-reqid",
+    "nvcf-status",
+    "openai-beta",
+    "openai-model",
+    "openai-organization",
+    "openai-processing-ms",
+    "openai-project",
+    "openai-version",
+    "ratelimit",
+    "ratelimit-policy",
+    "request-id",
     "retry-after",
     "retry-after-ms",
     "sec-websocket-extensions",
     "server",
+    "server-timing",
+    "trace-id",
+    "trailer",
     "transfer-encoding",
+    "triton-request-id",
     "upgrade",
     "user-agent",
+    "x-amz-user-agent",
+    "x-amzn-errortype",
+    "x-amzn-requestid",
+    "x-amzn-trace-id",
+    "x-client-name",
+    "x-compute-characters",
+    "x-compute-time",
+    "x-compute-type",
+    "x-dashscope-sse",
+    "x-databricks-org-id",
+    "x-debug-trace-id",
+    "x-ds-trace-id",
+    "x-endpoint-monthly-call-limit",
+    "x-fern-sdk-name",
+    "x-fern-sdk-version",
+    "x-gemini-service-tier",
+    "x-generated-tokens",
+    "x-generation-id",
+    "x-goog-api-client",
+    "x-goog-user-project",
+    "x-hf-bill-to",
+    "x-inference-provider",
+    "x-inference-request-id",
+    "x-inference-time",
+    "x-inference-version",
+    "x-kong-request-id",
+    "x-litellm-attempted-fallbacks",
+    "x-litellm-attempted-retries",
+    "x-litellm-call-id",
+    "x-litellm-model-id",
+    "x-litellm-response-cost",
+    "x-litellm-version",
+    "x-log-id",
+    "x-max-retry-attempts-reached",
+    "x-ms-client-request-id",
+    "x-ms-deployment-name",
+    "x-ms-is-spilled-over",
+    "x-ms-rai-invoked",
+    "x-ms-region",
+    "x-ms-request-id",
+    "x-ms-retry-after-ms",
+    "x-ms-served-model",
+    "x-msh-request-id",
+    "x-portkey-cache-status",
+    "x-portkey-last-used-option-index",
+    "x-portkey-provider",
+    "x-portkey-retry-attempt-count",
+    "x-portkey-trace-id",
+    "x-prompt-tokens",
+    "x-queue-time",
+    "x-ratelimit",
     "x-request-id",
+    "x-should-retry",
+    "x-time-per-token",
+    "x-together-client-user-agent",
+    "x-total-time",
+    "x-trace-id",
+    "x-trial-endpoint-call-limit",
+    "x-trial-endpoint-call-remaining",
+    "x-vercel-id",
 ];
-/// Allowed by beginning: provider families. Sorted.
-const ALLOWED_PREFIXES: &[&str] =
-    &["anthropic-", "openai-", "x-amzn-", "x-openai-", "x-ratelimit-", "x-stainless-"];
+/// Allowed by beginning: whole families of figures. Sorted. Not `x-amzn-`, which has a load
+/// balancer's tokens (`x-amzn-oidc-data`), nor `openai-`: names there may come to hold anything.
+const ALLOWED_PREFIXES: &[&str] = &[
+    "anthropic-priority-",
+    "anthropic-ratelimit-",
+    "llm_provider-anthropic-ratelimit-",
+    "llm_provider-ratelimit",
+    "llm_provider-x-ratelimit",
+    "ratelimit-",
+    "ratelimitbysize-",
+    "x-amzn-bedrock-",
+    "x-ratelimit-",
+    "x-ratelimitbysize-",
+    "x-stainless-",
+];
 /// Credentials: kept as [`Secret`], one per message.
-const CREDENTIALS: &[&str] = &["api-key", "authorization", "x-api-key", "x-goog-api-key"];
+const CREDENTIALS: &[&str] = &[
+    "api-key",
+    "authorization",
+    "cf-aig-authorization",
+    "ocp-apim-subscription-key",
+    "x-api-key",
+    "x-goog-api-key",
+    "x-litellm-api-key",
+    "x-portkey-api-key",
+    "xi-api-key",
+];
 
 /// Allowed headers of one message, in order, names lower case.
 #[derive(Clone, Debug, Default)]
@@ -130,6 +256,33 @@ mod tests {
     #[test]
     fn tables_are_sorted() {
         assert!(ALLOWED.is_sorted() && ALLOWED_PREFIXES.is_sorted() && CREDENTIALS.is_sorted());
+    }
+
+    #[test]
+    fn nothing_allowed_can_hold_a_credential() {
+        let parts =
+            ["auth", "cookie", "api-key", "apikey", "token-", "secret", "password", "oidc", "jwt"];
+        for name in ALLOWED.iter().chain(ALLOWED_PREFIXES) {
+            assert!(!CREDENTIALS.contains(name));
+            assert!(!parts.iter().any(|part| name.contains(part)), "{name}");
+        }
+        let mut headers = Headers::default();
+        for name in [
+            "Sec-WebSocket-Protocol",
+            "X-Amz-Security-Token",
+            "CF-Access-Client-Secret",
+            "X-Amzn-Oidc-Data",
+            "Proxy-Authorization",
+            "Set-Cookie",
+            "X-CSRF-Token",
+        ] {
+            headers.push(name.as_bytes(), b"openai-insecure-api-key.sk-1");
+        }
+        for name in CREDENTIALS {
+            headers.push(name.as_bytes(), b"sk-1");
+            assert_eq!(headers.credential().map(Secret::expose), Some(&b"sk-1"[..]));
+        }
+        assert_eq!(headers.iter().count(), 0);
     }
 
     #[test]

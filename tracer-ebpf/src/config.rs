@@ -1,0 +1,18 @@
+//! What user space set before loading.
+
+use tracer_common::config::{KernelConfig, Offsets};
+
+#[unsafe(no_mangle)]
+static CONFIG: KernelConfig = KernelConfig::DEFAULT;
+
+/// The configuration. Volatile: the compiler must not fold the default in, the loader replaces it.
+#[inline(always)]
+pub(crate) fn get() -> KernelConfig {
+    // SAFETY: `CONFIG` is a valid, aligned, initialised static.
+    unsafe { core::ptr::read_volatile(&raw const CONFIG) }
+}
+
+#[inline(always)]
+pub(crate) fn offsets() -> Offsets {
+    get().offsets
+}

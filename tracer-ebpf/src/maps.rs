@@ -1,0 +1,69 @@
+//! All maps, each with its size and why.
+
+use aya_ebpf::macros::map;
+use aya_ebpf::maps::{HashMap, LruHashMap, PerCpuArray, RingBuf};
+use tracer_common::limits;
+use tracer_common::loss::Counter;
+use tracer_common::tls::{Decision, FlowKey, FlowState};
+
+/// The one way up. Size set by the loader.
+#[map]
+pub(crate) static EVENTS: RingBuf = RingBuf::with_byte_size(limits::RING_BYTES_DEFAULT, 0);
+
+/// Connections. LRU: a host with more of them than fit loses the state of the quietest, which then
+/// begins anew with another `opened_ns` and is seen as a late attach, never as wrong bytes.
+#[map]
+pub(crate) static FLOWS: LruHashMap<FlowKey, FlowState> =
+    LruHashMap::with_max_entries(limits::MAX_FLOWS, 0);
+
+/// User space's answers, taken over by the flow at its next byte. LRU: an answer may come too late.
+#[map]
+pub(crate) static DECISIONS: LruHashMap<FlowKey, Decision> =
+    LruHashMap::with_max_entries(16_384, 0);
+
+/// Server names set on connections that have had no data yet.
+#[map]
+pub(crate) static NAMES: LruHashMap<FlowKey, ServerName> = LruHashMap::with_max_entries(8192, 0);
+
+/// A call between its entry and its return, by thread. LRU: threads die inside calls.
+#[map]
+pub(crate) static CALLS: LruHashMap<u64, Call> =
+    LruHashMap::with_max_entries(limits::MAX_CALLS_IN_PROGRESS, 0);
+
+/// Hashes of provider hosts and suffixes, filled by user space ([`tracer_common::sni`]).
+#[map]
+pub(crate) static HOSTS: HashMap<u64, u32> = HashMap::with_max_entries(limits::MAX_HOSTS, 0);
+
+/// [`tracer_common::loss::Counter`], one row per CPU: no atomics on the way.
+#[map]
+pub(crate) static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(Counter::COUNT, 0);
+
+/// A name being read: too large for the 512 bytes of stack.
+#[map]
+pub(crate) static SCRATCH: PerCpuArray<ServerName> = PerCpuArray::with_max_entries(1, 0);
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct ServerName {
+    pub len: u32,
+    pub padding: u32,
+    pub bytes: [u8; limits::SNI_BYTES],
+}
+
+/// What a function was called with.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Call {
+    pub key: FlowKey,
+    /// Buffer in the process.
+    pub buf: u64,
+    /// Where the function stores the length it moved; 0: it returns it.
+    pub len_ptr: u64,
+    /// [`tracer_common::tls::direction`], or [`Call::HANDSHAKE`], [`Call::ERROR`].
+    pub what: u64,
+}
+
+impl Call {
+    pub(crate) const HANDSHAKE: u64 = 16;
+    pub(crate) const ERROR: u64 = 17;
+}

@@ -1,0 +1,5 @@
+//! Entry points, grouped by calling shape.
+
+mod process;
+mod tls_life;
+mod tls_rw;

@@ -1,0 +1,122 @@
+//! The TLS libraries we can read: one row each. To add one of a known calling shape, add a file and a line.
+
+mod linker;
+mod openssl;
+
+use crate::discover::elf::Elf;
+use crate::discover::probe_point::choose;
+use crate::discover::{Hook, Shape};
+
+#[derive(Debug)]
+pub struct TlsLibrary {
+    pub name: &'static str,
+    /// [`tracer_common::tls::library`]; 0 for the dynamic linker, which has no flows.
+    pub number: u32,
+    /// Functions and their shapes.
+    pub functions: &'static [(&'static str, Shape)],
+    /// A file without all of these is not this library.
+    pub proof: &'static [&'static str],
+}
+
+/// Sorted by name.
+pub const LIBRARIES: &[TlsLibrary] = &[linker::LINKER, openssl::OPENSSL];
+
+/// Whether any library wants a symbol.
+pub fn wants(symbol: &str) -> bool {
+    LIBRARIES.iter().any(|library| library.functions.iter().any(|(name, _)| *name == symbol))
+}
+
+/// Why a file that holds a library is not probed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unsafe {
+    /// A return probe on a Go program crashes it.
+    GoReturnProbe,
+}
+
+impl Unsafe {
+    pub const fn reason(self) -> &'static str {
+        match self {
+            Self::GoReturnProbe => "unsafe_go_return_probe",
+        }
+    }
+}
+
+/// The library in a file and the hooks for it; functions that lead to one place make one hook.
+///
+/// # Errors
+/// [`Unsafe`] where the file holds a library but must not be probed.
+pub fn find(elf: &Elf<'_>) -> Result<Option<(&'static TlsLibrary, Vec<Hook>)>, Unsafe> {
+    let present =
+        |library: &&TlsLibrary| library.proof.iter().all(|name| elf.function(name).is_some());
+    let Some(library) = LIBRARIES.iter().find(present) else { return Ok(None) };
+    if elf.is_go {
+        return Err(Unsafe::GoReturnProbe);
+    }
+    let mut hooks: Vec<Hook> = Vec::new();
+    for (name, shape) in library.functions {
+        let Some(point) = elf.function(name).and_then(|function| choose(elf, function, *shape))
+        else {
+            continue;
+        };
+        if let Some(hook) =
+            hooks.iter_mut().find(|h| h.offset == point.offset && h.shape == point.shape)
+        {
+            hook.symbols.push((*name).to_owned());
+            continue;
+        }
+        hooks.push(Hook {
+            shape: point.shape,
+            symbols: vec![(*name).to_owned()],
+            offset: point.offset,
+            instruction: point.instruction,
+            emulated: point.emulated,
+            reason: point.reason,
+        });
+    }
+    Ok(Some((library, hooks)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn libraries_are_sorted_and_want_their_proof() {
+        assert!(LIBRARIES.is_sorted_by_key(|l| l.name));
+        for library in LIBRARIES {
+            assert!(library.proof.iter().all(|name| wants(name)), "{}", library.name);
+        }
+    }
+
+    #[test]
+    fn the_systems_libssl_is_probed_at_emulated_instructions() {
+        let Ok(bytes) = std::fs::read("/usr/lib/x86_64-linux-gnu/libssl.so.3") else {
+            println!("SKIPPED: no libssl.so.3 here");
+            return;
+        };
+        let elf = Elf::parse(&bytes, wants).unwrap();
+        let (library, hooks) = find(&elf).unwrap().unwrap();
+        assert_eq!(library.name, "openssl");
+        for hook in &hooks {
+            println!(
+                "{:?} {:?} {:#x} {} ({})",
+                hook.shape, hook.symbols, hook.offset, hook.instruction, hook.reason
+            );
+        }
+        // What moves data decides the cost.
+        let data = hooks.iter().filter(|h| {
+            matches!(h.shape, Shape::WriteEx | Shape::ReadEx | Shape::Write | Shape::Read)
+        });
+        assert!(data.clone().count() >= 2 && data.clone().all(|h| h.emulated));
+    }
+
+    #[test]
+    fn a_cut_file_is_an_error_or_has_nothing() {
+        let Ok(bytes) = std::fs::read("/usr/lib/x86_64-linux-gnu/libssl.so.3") else { return };
+        for len in (0..bytes.len()).step_by(bytes.len() / 97 + 1) {
+            if let Ok(elf) = Elf::parse(&bytes[..len], wants) {
+                let _found = find(&elf);
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! One JSON object a line, to any writer.
+//!
+//! In: records. Out: lines of at most [`MAX_LINE`] bytes. `seq` counts the lines of a run, so a
+//! hole downstream is a loss downstream.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::event::BootTime;
+use crate::record::Record;
+use crate::sinks::clock::{Ids, WallClock};
+use crate::sinks::names::Semconv;
+use crate::sinks::schema::{AiCall, Envelope, HeartbeatEvent, MAX_LINE, SCHEMA, severity};
+
+/// What each event says of the run.
+#[derive(Clone, Debug)]
+pub struct RunInfo {
+    pub host: Option<String>,
+    pub bpf_hash: String,
+    pub semconv: Semconv,
+}
+
+#[derive(Debug)]
+pub struct Jsonl<W> {
+    writer: W,
+    run: RunInfo,
+    clock: WallClock,
+    ids: Ids,
+    seq: u64,
+    line: Vec<u8>,
+}
+
+impl<W: Write> Jsonl<W> {
+    pub fn new(writer: W, run: RunInfo, clock: WallClock) -> Self {
+        Self { writer, run, clock, ids: Ids::new(), seq: 0, line: Vec::new() }
+    }
+
+    /// After the wall clock may have been stepped.
+    pub const fn set_clock(&mut self, clock: WallClock) {
+        self.clock = clock;
+    }
+
+    pub const fn lines(&self) -> u64 {
+        self.seq
+    }
+
+    /// Writes one record as one line, whole or not at all as far as the writer allows.
+    ///
+    /// # Errors
+    /// What the writer says; `BrokenPipe` means the reader went away.
+    pub fn write(&mut self, record: &Record) -> io::Result<()> {
+        let mut value = self.render(record)?;
+        self.line.clear();
+        serde_json::to_writer(&mut self.line, &value)?;
+        // Escapes make a string up to six times longer: cut harder until the line fits.
+        for bound in [256, 64, 16] {
+            if self.line.len() < MAX_LINE {
+                break;
+            }
+            shrink(&mut value, bound);
+            self.line.clear();
+            serde_json::to_writer(&mut self.line, &value)?;
+        }
+        self.line.push(b'\n');
+        self.writer.write_all(&self.line)
+    }
+
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.writer.flush()
+    }
+
+    fn render(&mut self, record: &Record) -> io::Result<Map<String, Value>> {
+        self.seq += 1;
+        match record {
+            Record::Call(attributed) => {
+                let envelope =
+                    self.envelope("ai.call", attributed.call.ended, severity(&attributed.call));
+                let started = self.clock.rfc3339(attributed.process.start);
+                self.object(&AiCall::new(attributed, envelope, started))
+            }
+            Record::Heartbeat(heartbeat) => {
+                let severity = if heartbeat.books.is_closed() { "INFO" } else { "ERROR" };
+                let envelope = self.envelope("heartbeat", heartbeat.at, severity);
+                self.object(&HeartbeatEvent::new(heartbeat, envelope, &self.run.bpf_hash))
+            }
+        }
+    }
+
+    fn envelope(
+        &mut self,
+        name: &'static str,
+        at: BootTime,
+        severity_text: &'static str,
+    ) -> Envelope {
+        Envelope {
+            timestamp: self.clock.rfc3339(at),
+            schema: SCHEMA,
+            name,
+            id: self.ids.next(self.clock.unix_ns(at)),
+            seq: self.seq,
+            severity_text,
+            host: self.run.host.clone(),
+            truncated: None,
+        }
+    }
+
+    fn object(&self, event: &impl Serialize) -> io::Result<Map<String, Value>> {
+        let Value::Object(object) = serde_json::to_value(event)? else {
+            return Err(io::Error::other("an event is an object"));
+        };
+        if self.run.semconv == Semconv::Latest {
+            return Ok(object);
+        }
+        let rename =
+            |(key, value): (String, Value)| (self.run.semconv.rename(&key).to_owned(), value);
+        Ok(object.into_iter().map(rename).collect())
+    }
+}
+
+/// Cuts every string to `bound` bytes and every list to as many entries. Only reached by events whose
+/// strings are each within bounds but too long together.
+fn shrink(object: &mut Map<String, Value>, bound: usize) {
+    let cut = |text: &mut String| text.truncate(text.floor_char_boundary(bound));
+    for value in object.values_mut() {
+        match value {
+            Value::String(text) => cut(text),
+            Value::Array(list) => {
+                list.truncate(bound);
+                for entry in list {
+                    if let Value::String(text) = entry {
+                        cut(text);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    object.insert("aitrace.truncated".to_owned(), Value::Bool(true));
+}
+
+#[cfg(test)]
+#[path = "jsonl_tests.rs"]
+mod tests;

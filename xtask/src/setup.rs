@@ -1,0 +1,158 @@
+//! What a machine needs, found by presence and installed when missing.
+//!
+//! Two ways to an eBPF compiler: rustup's nightly with rust-src, or Debian's rustc with a prebuilt
+//! `core` for the BPF target, linked into rustup as `debian-bpf`. The second is taken where the
+//! first cannot be had.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::command::{cargo, on_path, privileged, root, run, succeeds};
+
+const BPF_LINKER: &str = "0.13.0";
+const LLVM: &str = "/usr/lib/llvm-22";
+/// rustup's download either works at once or not at all.
+const RUSTUP_PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Need {
+    Build,
+    Tests,
+}
+
+/// A Debian package, known to be there by a file.
+struct Package {
+    name: &'static str,
+    proof: &'static str,
+    why: &'static str,
+}
+
+const LINKER_PACKAGES: &[Package] =
+    &[Package { name: "llvm-22-dev", proof: "/usr/lib/llvm-22/lib/libLLVM.so", why: "bpf-linker" }];
+const COMPILER_PACKAGES: &[Package] = &[
+    Package { name: "rustc-web", proof: "/usr/bin/rustc", why: "eBPF compiler" },
+    Package { name: "cargo-web", proof: "/usr/bin/cargo", why: "eBPF compiler" },
+    Package {
+        name: "libstd-rust-web-dev-bpf",
+        proof: "/usr/lib/rustlib/bpfel-unknown-none/lib",
+        why: "prebuilt core for the BPF target",
+    },
+];
+const TEST_PACKAGES: &[Package] = &[
+    Package { name: "curl", proof: "/usr/bin/curl", why: "a client of the tests" },
+    Package { name: "openssl", proof: "/usr/bin/openssl", why: "throw-away certificates" },
+    Package { name: "python3", proof: "/usr/bin/python3", why: "clients of the tests" },
+];
+
+/// Installs what is missing for `need`.
+pub(crate) fn ensure(need: Need) -> Result<()> {
+    let mut updated = false;
+    if compiler().is_none() {
+        eprintln!("xtask: no eBPF compiler yet; trying rustup's nightly with rust-src");
+        if !install_nightly() {
+            eprintln!("xtask: not to be had here; taking Debian's prebuilt BPF core instead");
+            install(COMPILER_PACKAGES, &mut updated)?;
+            run(Command::new("rustup").args(["toolchain", "link", "debian-bpf", "/usr"]))?;
+        }
+    }
+    if !on_path("bpf-linker") && !cargo_bin("bpf-linker").exists() {
+        install(LINKER_PACKAGES, &mut updated)?;
+        eprintln!("xtask: installing bpf-linker {BPF_LINKER} (about a minute)");
+        let mut install = cargo();
+        install
+            .args(["install", "bpf-linker", "--version", BPF_LINKER])
+            .args(["--no-default-features", "--features", "llvm-22"])
+            // Both: one for its LLVM bindings, one for its own search of libLLVM.
+            .env("LLVM_SYS_221_PREFIX", LLVM)
+            .env("LLVM_PREFIX", LLVM);
+        run(&mut install)?;
+    }
+    if need == Need::Tests {
+        install(TEST_PACKAGES, &mut updated)?;
+    }
+    Ok(())
+}
+
+/// The toolchain that build.rs is to use, when there is one.
+pub(crate) fn compiler() -> Option<&'static str> {
+    if succeeds("rustup", &["run", "debian-bpf", "rustc", "--version"])
+        && Path::new("/usr/lib/rustlib/bpfel-unknown-none/lib").exists()
+    {
+        return Some("debian-bpf");
+    }
+    let output = Command::new("rustup")
+        .args(["component", "list", "--toolchain", "nightly", "--installed"])
+        .output();
+    output
+        .is_ok_and(|o| String::from_utf8_lossy(&o.stdout).lines().any(|l| l == "rust-src"))
+        .then_some("nightly")
+}
+
+fn cargo_bin(name: &str) -> std::path::PathBuf {
+    let home = std::env::var_os("CARGO_HOME")
+        .map(std::path::PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")))
+        .unwrap_or_else(root);
+    home.join("bin").join(name)
+}
+
+fn install_nightly() -> bool {
+    if on_path("apt-get") && !succeeds("rustup", &["toolchain", "list"]) {
+        return false;
+    }
+    let spawned = Command::new("rustup")
+        .args([
+            "toolchain",
+            "install",
+            "nightly",
+            "--profile",
+            "minimal",
+            "--component",
+            "rust-src",
+        ])
+        .env("RUSTUP_MAX_RETRIES", "0")
+        .spawn();
+    let Ok(mut child) = spawned else { return false };
+    let deadline = Instant::now() + RUSTUP_PATIENCE;
+    loop {
+        match child.try_wait() {
+            Ok(Some(status)) => return status.success() && compiler().is_some(),
+            Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(200)),
+            _ => {
+                // Our own child, by handle. Nothing is left to do where it cannot be ended.
+                let _ended = child.kill().and_then(|()| child.wait());
+                return false;
+            }
+        }
+    }
+}
+
+fn install(packages: &[Package], updated: &mut bool) -> Result<()> {
+    let missing: Vec<&Package> = packages.iter().filter(|p| !Path::new(p.proof).exists()).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    for package in &missing {
+        eprintln!("xtask: will install {} ({})", package.name, package.why);
+    }
+    if !on_path("apt-get") {
+        let names: Vec<_> = missing.iter().map(|p| p.name).collect();
+        bail!(
+            "this machine has no apt-get: install the equivalents of {} by hand, then run this again",
+            names.join(", ")
+        );
+    }
+    if !*updated {
+        run(privileged("apt-get").args(["update", "-qq"]))?;
+        *updated = true;
+    }
+    let mut command = privileged("apt-get");
+    command
+        .args(["install", "-y", "-qq", "--no-install-recommends"])
+        .env("DEBIAN_FRONTEND", "noninteractive")
+        .args(missing.iter().map(|p| p.name));
+    run(&mut command)
+}
