@@ -20,7 +20,8 @@ pub fn program(name: &str) -> PathBuf {
 
 /// The Python of the virtual environment that `cargo xtask setup` makes.
 pub fn python() -> Result<PathBuf> {
-    let folder = std::env::var_os("AITRACE_VENV").map_or_else(|| root().join(".venv"), PathBuf::from);
+    let folder =
+        std::env::var_os("AITRACE_VENV").map_or_else(|| root().join(".venv"), PathBuf::from);
     let python = folder.join("bin/python");
     ensure!(python.exists(), "no {}: run `cargo xtask setup`", python.display());
     Ok(python)
@@ -28,7 +29,8 @@ pub fn python() -> Result<PathBuf> {
 
 /// The shared corpus, where this machine has it. Its absence is loud, and fails in CI.
 pub fn corpus() -> Result<Option<PathBuf>> {
-    let shared = std::env::var_os("AITRACE_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from);
+    let shared =
+        std::env::var_os("AITRACE_SHARED").map_or_else(|| root().join("../shared"), PathBuf::from);
     let folder = shared.join("corpus/dev");
     if folder.is_dir() {
         return Ok(Some(folder));
@@ -60,12 +62,19 @@ pub struct Finished {
 
 impl Finished {
     pub fn heard(&self) -> Result<Vec<Heard>> {
-        let parse = |line| serde_json::from_str(line).with_context(|| format!("client said: {line}"));
+        let parse =
+            |line| serde_json::from_str(line).with_context(|| format!("client said: {line}"));
         self.stdout.lines().map(parse).collect()
     }
 
     pub fn succeeded(self) -> Result<Self> {
-        ensure!(self.status.success(), "pid {} ended with {}: {}", self.pid, self.status, self.stderr);
+        ensure!(
+            self.status.success(),
+            "pid {} ended with {}: {}",
+            self.pid,
+            self.status,
+            self.stderr
+        );
         Ok(self)
     }
 }
@@ -81,7 +90,8 @@ impl Running {
     pub fn spawn(command: &mut Command) -> Result<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("{command:?}"))?;
-        let (out, err) = (child.stdout.take().context("stdout")?, child.stderr.take().context("stderr")?);
+        let (out, err) =
+            (child.stdout.take().context("stdout")?, child.stderr.take().context("stderr")?);
         let readers = Some([read_all(out), read_all(err)]);
         Ok(Self { child, readers })
     }

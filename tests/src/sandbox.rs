@@ -25,7 +25,13 @@ const TRUST: [&str; 5] =
     ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "PIP_CERT"];
 /// Variables that would lead clients elsewhere.
 const AWAY: [&str; 8] = [
-    "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "SSL_CERT_DIR",
+    "http_proxy",
+    "https_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "SSL_CERT_DIR",
     "SSLKEYLOGFILE",
 ];
 
@@ -100,14 +106,17 @@ fn mount(source: Option<&Path>, target: &Path, flags: libc::c_ulong) -> Result<(
     let target = CString::new(target.as_os_str().as_bytes())?;
     let source = source.as_ref().map_or(std::ptr::null(), |path| path.as_ptr());
     // SAFETY: both paths are NUL-ended and outlive the call; null is allowed for the others.
-    check(unsafe { libc::mount(source, target.as_ptr(), std::ptr::null(), flags, std::ptr::null()) })?;
+    check(unsafe {
+        libc::mount(source, target.as_ptr(), std::ptr::null(), flags, std::ptr::null())
+    })?;
     Ok(())
 }
 
 /// netdevice(7): sets IFF_UP on `lo` of this thread's network namespace.
 fn raise_loopback() -> Result<()> {
     // SAFETY: socket(2) has no memory arguments.
-    let socket = check(unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) })?;
+    let socket =
+        check(unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) })?;
     // SAFETY: an ifreq of zeros is valid: empty name, no flags.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
     for (to, from) in request.ifr_name.iter_mut().zip(b"lo") {

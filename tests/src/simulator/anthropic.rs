@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Body, Piece, Told, Tokens};
+use super::answer::{Answer, Body, Piece, Tokens, Told};
 use super::provider::{Scene, Wording};
 use super::script::Failure;
 
@@ -120,8 +120,14 @@ fn stream(scene: &Scene<'_>) -> Answer {
     push(&mut pieces, "content_block_stop", json!({"index": 0}), false);
     for (n, name) in scene.script.tools.iter().enumerate() {
         let index = n + 1;
-        let tool = json!({"type": "tool_use", "id": format!("toolu_{n}"), "name": name, "input": {}});
-        push(&mut pieces, "content_block_start", json!({"index": index, "content_block": tool}), true);
+        let tool =
+            json!({"type": "tool_use", "id": format!("toolu_{n}"), "name": name, "input": {}});
+        push(
+            &mut pieces,
+            "content_block_start",
+            json!({"index": index, "content_block": tool}),
+            true,
+        );
         let delta = json!({"index": index, "delta": {"type": "input_json_delta", "partial_json": "{\"q\":1}"}});
         push(&mut pieces, "content_block_delta", delta, true);
         push(&mut pieces, "content_block_stop", json!({"index": index}), false);
@@ -134,7 +140,11 @@ fn stream(scene: &Scene<'_>) -> Answer {
     push(&mut pieces, "message_stop", json!({}), false);
 
     let wording = wording(Failure::Status(529));
-    let error = Piece::event("error", &json!({"type": "error", "error": {"type": wording.kind, "message": "Overloaded"}}), false);
+    let error = Piece::event(
+        "error",
+        &json!({"type": "error", "error": {"type": wording.kind, "message": "Overloaded"}}),
+        false,
+    );
     scene.break_stream(&mut pieces, &mut told, error, wording);
     Answer {
         status: 200,

@@ -28,8 +28,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
-pub use answer::{Ended, Told, Tokens};
 use answer::{Answer, Body};
+pub use answer::{Ended, Tokens, Told};
 use authority::Authority;
 use recorded::Recordings;
 use request::{Inbox, Request, RequestError};
@@ -100,8 +100,9 @@ impl Simulator {
             truth: Mutex::new(Truth { told: Vec::new(), log }),
         });
         let (accepting, shared) = (listener.try_clone()?, Arc::clone(&stage));
-        let acceptor =
-            thread::Builder::new().name("sim-accept".into()).spawn(move || accept(&accepting, &shared))?;
+        let acceptor = thread::Builder::new()
+            .name("sim-accept".into())
+            .spawn(move || accept(&accepting, &shared))?;
         Ok(Self { address: listener.local_addr()?, listener, stage, acceptor: Some(acceptor) })
     }
 
@@ -198,7 +199,9 @@ fn exchange(
     let script = match Script::parse(request.header(script::HEADER).unwrap_or_default()) {
         Ok(script) => script,
         Err(error) => {
-            let text = format!("HTTP/1.1 400 Bad Script\r\ncontent-length: 0\r\nx-sim-error: {error}\r\nconnection: close\r\n\r\n");
+            let text = format!(
+                "HTTP/1.1 400 Bad Script\r\ncontent-length: 0\r\nx-sim-error: {error}\r\nconnection: close\r\n\r\n"
+            );
             wire::send(tls, text.as_bytes(), None)?;
             return Ok(false);
         }
@@ -244,7 +247,8 @@ fn exchange(
 
 impl Stage {
     fn answer(&self, request: &Request, script: &Script, host: &str, number: u64) -> Answer {
-        let recorded = script.play.as_deref().and_then(|id| self.config.recordings.as_ref()?.get(id));
+        let recorded =
+            script.play.as_deref().and_then(|id| self.config.recordings.as_ref()?.get(id));
         match recorded {
             Some(exchange) => exchange.answer(number),
             None => provider::answer(request, script, host, number),

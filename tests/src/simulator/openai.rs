@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::answer::{Answer, Body, Piece, Told, Tokens};
+use super::answer::{Answer, Body, Piece, Tokens, Told};
 use super::provider::{Scene, Wording};
 use super::script::Failure;
 
@@ -131,7 +131,12 @@ fn chat_stream(scene: &Scene<'_>) -> Answer {
         pieces.push(Piece::event("", &chunk(choice(delta, finish), Value::Null), content));
     };
     let mut pieces = Vec::new();
-    push(&mut pieces, json!({"role": "assistant", "content": "", "refusal": null}), Value::Null, false);
+    push(
+        &mut pieces,
+        json!({"role": "assistant", "content": "", "refusal": null}),
+        Value::Null,
+        false,
+    );
     for (n, name) in scene.script.tools.iter().enumerate() {
         push(&mut pieces, json!({"tool_calls": [tool_call(n, name, "")]}), Value::Null, true);
         let rest = json!({"tool_calls": [{"index": n, "function": {"arguments": "{\"q\":1}"}}]});
@@ -155,7 +160,13 @@ fn chat_stream(scene: &Scene<'_>) -> Answer {
     stream(pieces, told)
 }
 
-fn responses_value(scene: &Scene<'_>, id: &str, status: &str, output: Value, usage: Value) -> Value {
+fn responses_value(
+    scene: &Scene<'_>,
+    id: &str,
+    status: &str,
+    output: Value,
+    usage: Value,
+) -> Value {
     json!({
         "id": id, "object": "response", "created_at": 1_760_000_000, "status": status,
         "background": false, "error": null, "incomplete_details": null, "instructions": null,
@@ -233,9 +244,15 @@ fn responses_stream(scene: &Scene<'_>) -> Answer {
         item["content"] = json!([]);
         let item_id = item["id"].clone();
         let place = json!({"item_id": item_id, "output_index": 0, "content_index": 0});
-        push(&mut pieces, "response.output_item.added", json!({"output_index": 0, "item": item}), false);
+        push(
+            &mut pieces,
+            "response.output_item.added",
+            json!({"output_index": 0, "item": item}),
+            false,
+        );
         let mut part = place.clone();
-        part["part"] = json!({"type": "output_text", "annotations": [], "logprobs": [], "text": ""});
+        part["part"] =
+            json!({"type": "output_text", "annotations": [], "logprobs": [], "text": ""});
         push(&mut pieces, "response.content_part.added", part, false);
         for word in scene.words() {
             let mut delta = place.clone();
@@ -248,7 +265,12 @@ fn responses_stream(scene: &Scene<'_>) -> Answer {
         done["logprobs"] = json!([]);
         push(&mut pieces, "response.output_text.done", done, false);
         let item = responses_message(scene, &scene.text(), "completed");
-        push(&mut pieces, "response.output_item.done", json!({"output_index": 0, "item": item}), false);
+        push(
+            &mut pieces,
+            "response.output_item.done",
+            json!({"output_index": 0, "item": item}),
+            false,
+        );
     }
     let usage = responses_usage(told.tokens);
     let closing = responses_value(scene, &id, "completed", responses_output(scene), usage);
@@ -259,7 +281,11 @@ fn responses_stream(scene: &Scene<'_>) -> Answer {
     let mut broken = opening;
     broken["status"] = json!("failed");
     broken["error"] = json!({"code": "server_error", "message": "The model failed to answer."});
-    let error = Piece::event("response.failed", &json!({"type": "response.failed", "sequence_number": pieces.len(), "response": broken}), false);
+    let error = Piece::event(
+        "response.failed",
+        &json!({"type": "response.failed", "sequence_number": pieces.len(), "response": broken}),
+        false,
+    );
     scene.break_stream(&mut pieces, &mut told, error, wording);
     stream(pieces, told)
 }
@@ -317,14 +343,23 @@ fn error_body(wording: Wording) -> Value {
 fn wording(failure: Failure) -> Wording {
     let word = |status, kind, code, class| Wording { status, kind, code, class };
     match failure {
-        Failure::Quota => word(429, "insufficient_quota", Some("insufficient_quota"), "quota_exhausted"),
-        Failure::Context => word(400, "invalid_request_error", Some("context_length_exceeded"), "context_length"),
+        Failure::Quota => {
+            word(429, "insufficient_quota", Some("insufficient_quota"), "quota_exhausted")
+        }
+        Failure::Context => {
+            word(400, "invalid_request_error", Some("context_length_exceeded"), "context_length")
+        }
         Failure::InStream(_) => word(500, "server_error", None, "server_error"),
         Failure::Status(status) => match status {
             401 => word(401, "invalid_request_error", Some("invalid_api_key"), "auth"),
             404 => word(404, "invalid_request_error", Some("model_not_found"), "model_not_found"),
             429 => word(429, "requests", Some("rate_limit_exceeded"), "rate_limit"),
-            500.. => word(status, "server_error", None, if status == 503 { "overloaded" } else { "server_error" }),
+            500.. => word(
+                status,
+                "server_error",
+                None,
+                if status == 503 { "overloaded" } else { "server_error" },
+            ),
             _ => word(status, "invalid_request_error", None, "invalid_request"),
         },
     }

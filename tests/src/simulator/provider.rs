@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::answer::{Answer, Body, Piece, Told, Tokens};
+use super::answer::{Answer, Body, Piece, Tokens, Told};
 use super::request::Request;
 use super::script::{Failure, Script};
 use super::{anthropic, openai};
@@ -107,7 +107,13 @@ impl Scene<'_> {
     }
 
     /// Stops a stream at the scripted error, and says so in the truth.
-    pub(super) fn break_stream(&self, pieces: &mut Vec<Piece>, told: &mut Told, error: Piece, as_what: Wording) {
+    pub(super) fn break_stream(
+        &self,
+        pieces: &mut Vec<Piece>,
+        told: &mut Told,
+        error: Piece,
+        as_what: Wording,
+    ) {
         if let Some(Failure::InStream(after)) = self.script.failure {
             pieces.truncate(after);
             pieces.push(error);

@@ -197,7 +197,8 @@ mod tests {
 
     #[test]
     fn a_stream_is_cut_after_each_event() {
-        let lengths: Vec<_> = pieces(b"data: 1\n\ndata: 22\n\nrest").iter().map(|p| p.bytes.len()).collect();
+        let lengths: Vec<_> =
+            pieces(b"data: 1\n\ndata: 22\n\nrest").iter().map(|p| p.bytes.len()).collect();
         assert_eq!(lengths, [9, 10, 4]);
     }
 }

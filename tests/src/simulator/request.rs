@@ -200,7 +200,8 @@ mod tests {
 
     #[test]
     fn two_requests_on_one_connection_are_kept_apart() {
-        let wire = b"POST /a?key=1 HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n\
+        let wire =
+            b"POST /a?key=1 HTTP/1.1\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n\
                      POST /b HTTP/1.1\r\ncontent-length: 2\r\n\r\nxy";
         let mut stream = Trickle(Cursor::new(wire.to_vec()));
         let mut inbox = Inbox::default();

@@ -190,7 +190,11 @@ fn head(answer: &Answer, script: &Script, framing: Framing, total: usize) -> Vec
         }
     }
     let close = script.close || framing == Framing::Close;
-    head.push_str(if close { "connection: close\r\n\r\n" } else { "connection: keep-alive\r\n\r\n" });
+    head.push_str(if close {
+        "connection: close\r\n\r\n"
+    } else {
+        "connection: keep-alive\r\n\r\n"
+    });
     head.into_bytes()
 }
 
