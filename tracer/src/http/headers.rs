@@ -233,6 +233,12 @@ impl Headers {
         self.list.iter().map(|(n, v)| (&**n, &**v))
     }
 
+    /// Bytes of text held.
+    pub fn memory(&self) -> usize {
+        let list: usize = self.list.iter().map(|(name, value)| name.len() + value.len()).sum();
+        list + self.credential.as_ref().map_or(0, |secret| secret.expose().len())
+    }
+
     pub const fn credential(&self) -> Option<&Secret> {
         self.credential.as_ref()
     }

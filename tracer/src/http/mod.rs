@@ -3,7 +3,9 @@
 //! In: ordered plaintext of a flow, or holes in it. Out: [`HttpEvent`]s, several exchanges
 //! interleaved where the protocol interleaves them. Bodies are content-decoded and never held whole.
 
+pub mod h2;
 pub mod headers;
+pub mod websocket;
 
 use bytes::Bytes;
 
@@ -78,7 +80,7 @@ impl RequestHead {
 #[derive(Clone, Debug)]
 pub struct ResponseHead {
     pub version: Version,
-    /// 200 to 599; interim answers are not reported, 101 is.
+    /// 200 to 599; interim answers are not reported, 101 is. 0 when it was lost.
     pub status: u16,
     pub headers: Headers,
 }
