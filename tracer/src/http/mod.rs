@@ -5,7 +5,6 @@
 
 pub mod h2;
 pub mod headers;
-pub mod websocket;
 
 use bytes::Bytes;
 
