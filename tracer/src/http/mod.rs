@@ -5,6 +5,7 @@
 
 pub mod h2;
 pub mod headers;
+pub mod websocket;
 
 use bytes::Bytes;
 

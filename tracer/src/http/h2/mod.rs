@@ -59,3 +59,6 @@ pub struct Counters {
     /// gRPC messages begun, both directions.
     pub grpc_messages: u64,
 }
+
+#[cfg(test)]
+mod tests;
