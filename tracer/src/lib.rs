@@ -12,6 +12,8 @@ pub mod telemetry;
 pub mod discover;
 pub mod kernel;
 
+pub mod flow;
+
 pub mod http;
 
 pub mod ai;

@@ -3,7 +3,9 @@
 //! In: processes, exec and mmap events, `ld.so.cache`. Out: [`Target`]s, each file once.
 
 pub mod elf;
+pub mod ldcache;
 pub mod libraries;
+pub mod maps;
 pub mod probe_point;
 
 use std::path::PathBuf;

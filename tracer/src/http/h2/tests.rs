@@ -96,10 +96,12 @@ proptest! {
             whole.push(side, AT, wire.into());
             expected.extend(heads(drain(&mut whole)));
             got.extend(heads(drain(&mut cut)));
-            // Where a place was lost it is found again by how chunks lie.
-            prop_assume!(whole.counters().places_lost == 0);
+            // Where a place was lost it is found again by how chunks lie: up to there they agree.
+            if whole.counters().places_lost > 0 {
+                return Ok(());
+            }
+            prop_assert_eq!(&got, &expected);
         }
-        prop_assert_eq!(got, expected);
         prop_assert_eq!(cut.counters(), whole.counters());
     }
 

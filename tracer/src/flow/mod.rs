@@ -1,0 +1,5 @@
+//! Connections: from chunks at known offsets to bytes in order [pure].
+//!
+//! In: [`crate::event::Chunk`]s. Out: [`reassembly::Piece`]s, ordered bytes or a gap.
+
+pub mod reassembly;
