@@ -22,6 +22,8 @@ enum Coding {
     Identity,
     /// Unknown, because the head or a part of it was not seen; the first bytes are looked at.
     Sniff(Vec<u8>),
+    /// Content-encoded: no decoder is plugged in here yet, which the first byte tells.
+    Encoded,
     /// Cannot be read (any more).
     Opaque,
 }
@@ -41,7 +43,7 @@ impl Body {
         let coding = match head.headers.first("content-encoding") {
             None if head.unknown > 0 => Coding::Sniff(Vec::new()),
             None | Some("identity") => Coding::Identity,
-            Some(_) => Coding::Opaque,
+            Some(_) => Coding::Encoded,
         };
         let grpc = head
             .headers
@@ -64,6 +66,10 @@ impl Body {
     pub(super) fn push(&mut self, data: Bytes) -> Said {
         match &mut self.coding {
             Coding::Identity => Said::Data(data),
+            Coding::Encoded => {
+                self.coding = Coding::Opaque;
+                Said::Unreadable
+            }
             Coding::Opaque => Said::Nothing,
             Coding::Sniff(seen) => {
                 let is_text = |bytes: &[u8]| {
@@ -141,6 +147,15 @@ mod tests {
                 + grpc.count(Bytes::copy_from_slice(&wire[cut..]));
             assert_eq!(count, 3);
         }
+    }
+
+    #[test]
+    fn an_encoded_body_is_told_not_dropped() {
+        let mut head = Head::default();
+        head.headers.push(b"content-encoding", b"gzip");
+        let mut body = Body::under(&head);
+        assert_eq!(body.push(Bytes::from_static(&[0x1f, 0x8b])), Said::Unreadable);
+        assert_eq!(body.push(Bytes::from_static(&[8])), Said::Nothing);
     }
 
     #[test]

@@ -346,6 +346,7 @@ impl Conn {
         let body = half.body.get_or_insert_with(|| Box::new(Body::headless()));
         self.counters.grpc_messages += body.count_grpc(&data);
         let said = body.push(data);
+        self.counters.unreadable_bodies += u64::from(said == Said::Unreadable);
         open.gap |= headless || said == Said::Unreadable;
         if headless || said == Said::Unreadable {
             self.events.push_back(HttpEvent::Gap { id, at, side, bytes: None });

@@ -56,6 +56,8 @@ pub struct Counters {
     /// Times the place in a direction was lost, by a hole or by bytes that are no frame.
     pub places_lost: u64,
     pub places_found: u64,
+    /// Bodies that could not be read (on), by their content coding.
+    pub unreadable_bodies: u64,
     /// gRPC messages begun, both directions.
     pub grpc_messages: u64,
 }
