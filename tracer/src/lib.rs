@@ -4,7 +4,7 @@
 //! kernel probe → ring → drain → flow → http → ai → attribution → sinks
 //!   [kernel/]            [flow/] [http/] [ai/] [attribution/]  [sinks/]
 //! ```
-//! Modules are in flow order; each may name those before it, never those after it.
+//! Modules may name those before them, never those after: `flow` drives the parsers of `http`.
 
 pub mod event;
 pub mod telemetry;
@@ -12,13 +12,18 @@ pub mod telemetry;
 pub mod discover;
 pub mod kernel;
 
-pub mod flow;
-
 pub mod http;
+
+pub mod flow;
 
 pub mod ai;
 
-pub mod attribution;
+pub mod pipeline;
 
+pub mod attribution;
 pub mod record;
 pub mod sinks;
+
+pub mod cli;
+pub mod doctor;
+pub mod run;

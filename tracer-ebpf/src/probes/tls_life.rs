@@ -8,7 +8,7 @@ use tracer_common::tls::{FlowKey, HandshakeRecord, end, library};
 
 use crate::emit::{self, Wake};
 use crate::identity::Identity;
-use crate::maps::{CALLS, Call, FLOWS, NAMES, SCRATCH};
+use crate::maps::{Call, FLOWS, NAMES, SCRATCH};
 use crate::{config, flow, hosts};
 
 /// `SSL_CTRL_SET_TLSEXT_HOSTNAME`, openssl/tls1.h.

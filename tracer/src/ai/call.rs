@@ -1,6 +1,7 @@
 //! The vendor-neutral call: what every wire family's decoder fills in. Absent is `None`, never 0 or "".
 
-use crate::event::{BootTime, FlowKey};
+use super::providers::Provider;
+use crate::event::{BootTime, FlowKey, Origin};
 use crate::http::{Outcome, headers::Secret};
 
 /// Token counts, normalised: `input` is the total with cached tokens, `output` the total with reasoning.
@@ -188,4 +189,53 @@ pub struct Call {
     pub failure: Option<Failure>,
     pub rate_limits: RateLimits,
     pub capture: Capture,
+}
+
+impl Call {
+    /// An attempt whose TLS handshake failed: nothing of HTTP is known.
+    pub fn unanswered(flow: FlowKey, origin: Origin, provider: &'static Provider) -> Self {
+        Self {
+            flow,
+            cgroup_id: origin.cgroup_id,
+            started: flow.opened.min(origin.at),
+            ended: origin.at,
+            outcome: Outcome::Cut,
+            operation: "other",
+            provider: provider.otel,
+            request_model: None,
+            response_model: None,
+            stream: false,
+            max_tokens: None,
+            temperature: None,
+            top_p: None,
+            response_id: None,
+            finish_reasons: Vec::new(),
+            tools_called: Vec::new(),
+            tools_offered: None,
+            time_to_first_chunk: None,
+            usage: Usage::default(),
+            usage_complete: false,
+            method: String::new(),
+            path: String::new(),
+            status: None,
+            host: String::new(),
+            port: None,
+            version: "",
+            request_size: 0,
+            response_size: 0,
+            sdk: None,
+            provider_request_id: None,
+            organization: None,
+            project: None,
+            credential: None,
+            failure: Some(Failure {
+                class: FailureClass::NetworkError,
+                error_type: "tls_handshake_failed".to_owned(),
+                retryable: false,
+                retry_after_s: None,
+            }),
+            rate_limits: RateLimits::default(),
+            capture: Capture::Complete,
+        }
+    }
 }

@@ -2,8 +2,16 @@
 //!
 //! In: [`crate::http::HttpEvent`]s of one flow. Out: at most one call per exchange, when it ends.
 
+pub mod asked;
 pub mod call;
+pub mod decoder;
 pub mod endpoint;
+pub mod exchange;
+pub mod fact;
 pub mod failure;
+pub mod families;
+pub mod framing;
+pub mod json;
 pub mod providers;
 pub mod rate_limit;
+mod sdk;

@@ -7,6 +7,7 @@ pub mod ldcache;
 pub mod libraries;
 pub mod maps;
 pub mod probe_point;
+pub mod scan;
 
 use std::path::PathBuf;
 

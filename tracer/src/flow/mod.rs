@@ -3,3 +3,4 @@
 //! In: [`crate::event::Chunk`]s. Out: [`reassembly::Piece`]s, ordered bytes or a gap.
 
 pub mod reassembly;
+pub mod table;

@@ -3,8 +3,12 @@
 //! In: ordered plaintext of a flow, or holes in it. Out: [`HttpEvent`]s, several exchanges
 //! interleaved where the protocol interleaves them. Bodies are content-decoded and never held whole.
 
+pub mod body;
+pub mod h1;
 pub mod h2;
 pub mod headers;
+pub mod sniff;
+pub mod sse;
 pub mod websocket;
 
 use bytes::Bytes;

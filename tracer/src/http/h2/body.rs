@@ -2,9 +2,10 @@
 //!
 //! In: DATA payload. Out: decoded pieces, or the word that nothing of the rest can be read.
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, Bytes, BytesMut};
 
 use super::head::Head;
+use crate::http::body::Decoder;
 
 /// Bytes looked at before a body of unknown coding is taken for plain text.
 const SNIFF: usize = 8;
@@ -22,8 +23,9 @@ enum Coding {
     Identity,
     /// Unknown, because the head or a part of it was not seen; the first bytes are looked at.
     Sniff(Vec<u8>),
-    /// Content-encoded: no decoder is plugged in here yet, which the first byte tells.
-    Encoded,
+    Encoded(Box<Decoder>),
+    /// In a coding that nobody here knows, which the first byte tells.
+    Unknown,
     /// Cannot be read (any more).
     Opaque,
 }
@@ -42,8 +44,11 @@ impl Body {
     pub(super) fn under(head: &Head) -> Self {
         let coding = match head.headers.first("content-encoding") {
             None if head.unknown > 0 => Coding::Sniff(Vec::new()),
-            None | Some("identity") => Coding::Identity,
-            Some(_) => Coding::Encoded,
+            coding => match Decoder::new(coding) {
+                Ok(decoder) if decoder.is_identity() => Coding::Identity,
+                Ok(decoder) => Coding::Encoded(Box::new(decoder)),
+                Err(_) => Coding::Unknown,
+            },
         };
         let grpc = head
             .headers
@@ -66,9 +71,20 @@ impl Body {
     pub(super) fn push(&mut self, data: Bytes) -> Said {
         match &mut self.coding {
             Coding::Identity => Said::Data(data),
-            Coding::Encoded => {
+            Coding::Unknown => {
                 self.coding = Coding::Opaque;
                 Said::Unreadable
+            }
+            Coding::Encoded(decoder) => {
+                let mut pieces = BytesMut::new();
+                match decoder.push(data, &mut |piece| pieces.extend_from_slice(&piece)) {
+                    Ok(()) if pieces.is_empty() => Said::Nothing,
+                    Ok(()) => Said::Data(pieces.freeze()),
+                    Err(_) => {
+                        self.coding = Coding::Opaque;
+                        Said::Unreadable
+                    }
+                }
             }
             Coding::Opaque => Said::Nothing,
             Coding::Sniff(seen) => {
@@ -99,6 +115,9 @@ impl Body {
     pub(super) fn gap(&mut self) {
         self.grpc = None;
         self.expected = None;
+        if let Coding::Encoded(_) = self.coding {
+            self.coding = Coding::Opaque;
+        }
     }
 }
 
@@ -152,7 +171,7 @@ mod tests {
     #[test]
     fn an_encoded_body_is_told_not_dropped() {
         let mut head = Head::default();
-        head.headers.push(b"content-encoding", b"gzip");
+        head.headers.push(b"content-encoding", b"compress");
         let mut body = Body::under(&head);
         assert_eq!(body.push(Bytes::from_static(&[0x1f, 0x8b])), Said::Unreadable);
         assert_eq!(body.push(Bytes::from_static(&[8])), Said::Nothing);

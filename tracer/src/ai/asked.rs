@@ -1,0 +1,95 @@
+//! What a request asks for, from its body.
+//!
+//! In: the values of a JSON body, or the fields of a form. Out: [`Asked`]. One map for every family:
+//! their names for the same thing do not collide.
+
+use super::json::{Key, Key::*, Path, Value, Visitor};
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Asked {
+    pub model: Option<String>,
+    pub stream: Option<bool>,
+    pub max_tokens: Option<u64>,
+    pub temperature: Option<f64>,
+    pub top_p: Option<f64>,
+    pub tools: Option<u32>,
+    /// The body has what a prompt stands in.
+    pub has_prompt: bool,
+}
+
+impl Asked {
+    /// A field of a form.
+    pub fn field(&mut self, name: &str, value: &str) {
+        match name {
+            "model" | "model_id" => self.model = Some(value.to_owned()),
+            "stream" => self.stream = Some(value == "true"),
+            "temperature" => self.temperature = value.parse().ok(),
+            _ => {}
+        }
+    }
+
+    fn add_tools(&mut self, count: u32) {
+        self.tools = Some(self.tools.unwrap_or(0).saturating_add(count));
+    }
+}
+
+/// Without the containers that some put parameters in.
+fn inner(keys: &[Key]) -> &[Key] {
+    match keys {
+        [
+            GenerationConfig | InferenceConfig | TextGenerationConfig | Parameters | Options | Response,
+            rest @ ..,
+        ] => rest,
+        _ => keys,
+    }
+}
+
+impl Visitor for Asked {
+    fn value(&mut self, path: &Path, value: Value<'_>) {
+        match inner(path.keys()) {
+            [Model | ModelId | ModelName] | [Setup, Model] => {
+                if let Some(text) = value.text().filter(|text| !text.is_empty()) {
+                    self.model = Some(text.to_owned());
+                }
+            }
+            [Stream] => {
+                if let Value::Bool(stream) = value {
+                    self.stream = Some(stream);
+                }
+            }
+            [
+                MaxTokens | MaxCompletionTokens | MaxOutputTokens | MaxOutputTokensCamel | MaxTokensCamel
+                | MaxTokensToSample | MaxTokenCount | MaxGenLen | MaxNewTokens | NumPredict,
+            ] => self.max_tokens = value.count().or(self.max_tokens),
+            [Temperature] => {
+                if let Value::Number(n) = value {
+                    self.temperature = Some(n);
+                }
+            }
+            [TopP | TopPCamel | P] => {
+                if let Value::Number(n) = value {
+                    self.top_p = Some(n);
+                }
+            }
+            [Prompt | Input | Message] => self.has_prompt |= value.text().is_some(),
+            _ => {}
+        }
+    }
+
+    fn open(&mut self, path: &Path) {
+        self.has_prompt |= matches!(path.keys(), [Messages | Prompt | Input]);
+    }
+
+    fn close(&mut self, path: &Path, items: u32) {
+        match path.keys() {
+            // Gemini groups them; a group is no tool.
+            [Tools, Item, FunctionDeclarations | FunctionDeclarationsSnake] => {
+                self.add_tools(items);
+            }
+            [Tools, Item] | [ToolConfig, Tools, Item] | [Functions, Item] if items > 0 => {
+                self.add_tools(1);
+            }
+            _ => {}
+        }
+    }
+}

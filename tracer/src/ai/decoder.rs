@@ -1,0 +1,105 @@
+//! The exchanges of one flow: which of them are AI calls, and what those were.
+//!
+//! In: a connection's [`HttpEvent`]s. Out: [`Call`]s, and whether the flow is worth capturing. Limits:
+//! as many exchanges as the connection's parser follows.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::call::Call;
+use super::endpoint::recognise;
+use super::exchange::{Ended, Exchange};
+use super::providers::{self, HostTable};
+use crate::event::{BootTime, Handshake};
+use crate::flow::table::FlowInfo;
+use crate::http::{ExchangeId, HttpEvent, RequestHead, Side};
+
+/// AI semantics of one flow.
+#[derive(Debug)]
+pub struct FlowDecoder {
+    hosts: Arc<HostTable>,
+    exchanges: HashMap<ExchangeId, Exchange>,
+    saw_ai: bool,
+}
+
+impl FlowDecoder {
+    pub fn new(hosts: Arc<HostTable>) -> Self {
+        Self { hosts, exchanges: HashMap::new(), saw_ai: false }
+    }
+
+    /// An AI exchange has been seen on this flow.
+    pub const fn saw_ai(&self) -> bool {
+        self.saw_ai
+    }
+
+    pub fn memory(&self) -> usize {
+        self.exchanges.values().map(Exchange::memory).sum()
+    }
+
+    /// Takes an event; a call when its exchange ends.
+    pub fn push(&mut self, flow: &FlowInfo, event: HttpEvent) -> Option<Call> {
+        let id = event.id();
+        if let HttpEvent::RequestHead { at, head, .. } = event {
+            self.begin(flow, id, at, head);
+            return None;
+        }
+        if let HttpEvent::End { at, outcome, late, gap, request_size, response_size, .. } = event {
+            let exchange = self.exchanges.remove(&id)?;
+            return exchange.finish(&Ended {
+                flow: flow.key,
+                cgroup_id: flow.cgroup_id,
+                at,
+                outcome,
+                late,
+                gap,
+                request_size,
+                response_size,
+                server_name: flow.server_name.as_deref(),
+            });
+        }
+        let exchange = self.exchanges.get_mut(&id)?;
+        match event {
+            HttpEvent::RequestBody { data, .. } => exchange.request_body(&data),
+            HttpEvent::RequestEnd { at, .. } => exchange.request_end(at),
+            HttpEvent::ResponseHead { head, .. } => exchange.response_head(head),
+            HttpEvent::ResponseBody { at, data, .. } => exchange.response_body(at, data),
+            HttpEvent::ResponseTrailers { headers, .. } => exchange.trailers(headers),
+            HttpEvent::Gap { side: Side::Request, .. } => exchange.request_gap(),
+            HttpEvent::Gap { side: Side::Response, .. } => exchange.answer_gap(),
+            HttpEvent::Message { side: Side::Request, data, .. } => exchange.request_body(&data),
+            HttpEvent::Message { side: Side::Response, at, data, .. } => {
+                exchange.response_body(at, data);
+            }
+            HttpEvent::RequestHead { .. } | HttpEvent::ResponseEnd { .. } | HttpEvent::End { .. } => {}
+        }
+        None
+    }
+
+    fn begin(&mut self, flow: &FlowInfo, id: ExchangeId, at: BootTime, mut head: Box<RequestHead>) {
+        if head.authority.is_empty()
+            && let Some(name) = &flow.server_name
+        {
+            head.authority.clone_from(name);
+        }
+        // The certificate's name is the better witness where the client talks to itself.
+        let provider = providers::resolve(head.host(), head.port(), head.path(), &self.hosts)
+            .or_else(|| {
+                let name = flow.server_name.as_deref()?;
+                providers::resolve(name, None, head.path(), &self.hosts)
+            });
+        let Some(endpoint) = recognise(provider, &head.method, head.path(), head.query()) else {
+            return;
+        };
+        self.saw_ai = true;
+        self.exchanges.insert(id, Exchange::new(provider, endpoint, head, at));
+    }
+}
+
+/// A handshake with a provider that failed: a call that never got to ask.
+pub fn failed_handshake(handshake: &Handshake, hosts: &HostTable) -> Option<Call> {
+    let name = handshake.server_name.as_deref().filter(|_| !handshake.succeeded)?;
+    let provider = providers::resolve(name, None, "/", hosts)?;
+    let mut call = Call::unanswered(handshake.key, handshake.origin, provider);
+    name.clone_into(&mut call.host);
+    Some(call)
+}

@@ -1,0 +1,536 @@
+//! One exchange with an AI provider, from its request's head to the call it was.
+//!
+//! In: the exchange's [`HttpEvent`]s. Out: a [`Call`] when it ends, unless it turns out to be none.
+//! Nothing of a body is held beyond what the scanners need.
+
+use base64::Engine as _;
+use bytes::Bytes;
+
+use super::asked::Asked;
+use super::call::{Call, Capture, Failure, FailureClass};
+use super::endpoint::{Endpoint, Family};
+use super::fact::{Count, Learned};
+use super::failure::{ErrorFacts, classify};
+use super::framing::{Framing, SNIFF, eventstream, multipart};
+use super::json::Scanner;
+use super::providers::{self, OPENAI_COMPATIBLE, Provider};
+use super::{families, rate_limit, sdk};
+use crate::event::{BootTime, FlowKey};
+use crate::http::headers::Headers;
+use crate::http::{Outcome, RequestHead, ResponseHead, sse};
+
+/// Text of an answer that is no JSON, kept for the failure rules.
+const MAX_RAW: usize = 2048;
+/// Counts that some answers carry in their headers.
+const HEADER_COUNTS: &[(&str, Count)] = &[
+    ("x-amzn-bedrock-input-token-count", Count::Input),
+    ("x-amzn-bedrock-output-token-count", Count::Output),
+    ("x-amzn-bedrock-cache-read-input-token-count", Count::CacheRead),
+    ("x-amzn-bedrock-cache-write-input-token-count", Count::CacheWrite),
+    ("x-prompt-tokens", Count::Input),
+    ("x-generated-tokens", Count::Output),
+];
+
+/// How the request's body is read.
+#[derive(Debug)]
+enum RequestBody {
+    Unknown,
+    Json(Box<Scanner>),
+    Form(Box<multipart::Parser>),
+    Opaque,
+}
+
+/// How the answer's body is read.
+#[derive(Debug)]
+enum AnswerBody {
+    /// The first bytes must tell.
+    Sniff(Vec<u8>),
+    Json(Box<Scanner>),
+    Sse(Box<sse::Parser>, Box<Scanner>),
+    EventStream(Box<eventstream::Parser>, Box<Scanner>),
+    Opaque,
+}
+
+#[derive(Debug)]
+pub struct Exchange {
+    provider: Option<&'static Provider>,
+    endpoint: Endpoint,
+    head: Box<RequestHead>,
+    response: Option<Box<ResponseHead>>,
+    asked: Asked,
+    learned: Box<Learned>,
+    request_body: RequestBody,
+    answer_body: AnswerBody,
+    raw: Vec<u8>,
+    started: BootTime,
+    request_ended: BootTime,
+    first_content: Option<BootTime>,
+    /// Part of the answer's body is missing.
+    answer_gap: bool,
+    request_gap: bool,
+    truncated: bool,
+    /// An exception inside an event stream.
+    exception: bool,
+    streamed: bool,
+}
+
+impl Exchange {
+    pub fn new(
+        provider: Option<&'static Provider>,
+        endpoint: Endpoint,
+        head: Box<RequestHead>,
+        at: BootTime,
+    ) -> Self {
+        let learned = Box::new(Learned::new(families::of(endpoint.family)));
+        let form = head.headers.first("content-type").and_then(multipart::Parser::new);
+        let request_body =
+            form.map_or(RequestBody::Unknown, |form| RequestBody::Form(Box::new(form)));
+        Self {
+            provider,
+            endpoint,
+            head,
+            response: None,
+            asked: Asked::default(),
+            learned,
+            request_body,
+            answer_body: AnswerBody::Sniff(Vec::new()),
+            raw: Vec::new(),
+            started: at,
+            request_ended: at,
+            first_content: None,
+            answer_gap: false,
+            request_gap: false,
+            truncated: false,
+            exception: false,
+            streamed: false,
+        }
+    }
+
+    /// Bytes of memory held, roughly.
+    pub fn memory(&self) -> usize {
+        let request = match &self.request_body {
+            RequestBody::Json(scanner) => scanner.memory(),
+            _ => 0,
+        };
+        let answer = match &self.answer_body {
+            AnswerBody::Json(scanner) => scanner.memory(),
+            AnswerBody::Sse(parser, scanner) => parser.memory() + scanner.memory(),
+            AnswerBody::EventStream(parser, scanner) => parser.memory() + scanner.memory(),
+            _ => 0,
+        };
+        size_of::<Self>()
+            + size_of::<Learned>()
+            + self.head.headers.memory()
+            + self.response.as_ref().map_or(0, |head| head.headers.memory())
+            + self.learned.memory()
+            + self.raw.capacity()
+            + request
+            + answer
+    }
+
+    pub fn request_body(&mut self, data: &Bytes) {
+        if let RequestBody::Unknown = self.request_body {
+            let Some(first) = data.iter().find(|b| !b.is_ascii_whitespace()) else { return };
+            self.request_body = match first {
+                b'{' | b'[' => RequestBody::Json(Box::new(Scanner::single())),
+                _ => RequestBody::Opaque,
+            };
+        }
+        match &mut self.request_body {
+            RequestBody::Json(scanner) => scanner.push(data, &mut self.asked),
+            RequestBody::Form(form) => {
+                let asked = &mut self.asked;
+                form.push(data, &mut |name, value| asked.field(name, value));
+            }
+            RequestBody::Unknown | RequestBody::Opaque => {}
+        }
+    }
+
+    pub const fn request_end(&mut self, at: BootTime) {
+        self.request_ended = at;
+    }
+
+    pub fn request_gap(&mut self) {
+        self.request_gap = true;
+        // Where in the document it would go on is not known.
+        self.request_body = RequestBody::Opaque;
+    }
+
+    pub fn response_head(&mut self, head: Box<ResponseHead>) {
+        if self.provider.is_none_or(|row| *row == OPENAI_COMPATIBLE) {
+            self.provider = providers::betrayed(&head.headers).or(self.provider);
+        }
+        for (name, count) in HEADER_COUNTS {
+            if let Some(n) = head.headers.first(name).and_then(|text| text.parse().ok()) {
+                self.learned.fallback(*count, n);
+            }
+        }
+        if let Some(framing) = Framing::of(head.headers.first("content-type")) {
+            self.answer_body = AnswerBody::of(framing);
+            self.streamed |= matches!(framing, Framing::Sse | Framing::EventStream);
+        }
+        self.response = Some(head);
+    }
+
+    pub fn trailers(&mut self, headers: Headers) {
+        if let Some(response) = &mut self.response {
+            response.headers.extend(headers);
+        }
+    }
+
+    fn status(&self) -> Option<u16> {
+        self.response.as_ref().map(|head| head.status).filter(|status| *status > 0)
+    }
+
+    pub fn response_body(&mut self, at: BootTime, data: Bytes) {
+        if self.raw.len() < MAX_RAW && self.status().is_none_or(|status| status >= 400) {
+            let room = MAX_RAW - self.raw.len();
+            self.raw.extend_from_slice(data.get(..data.len().min(room)).unwrap_or_default());
+        }
+        let data = match &mut self.answer_body {
+            AnswerBody::Sniff(seen) => {
+                seen.extend_from_slice(data.get(..data.len().min(SNIFF)).unwrap_or_default());
+                let framing = Framing::sniff(seen);
+                if framing.is_none() && seen.len() < SNIFF {
+                    return;
+                }
+                // Only a beginning shorter than the sniff is held: all of it is in `seen`.
+                let before = seen.len().saturating_sub(data.len().min(SNIFF));
+                let joined = if before == 0 {
+                    data
+                } else {
+                    let mut joined = seen.get(..before).unwrap_or_default().to_vec();
+                    joined.extend_from_slice(&data);
+                    joined.into()
+                };
+                let framing = framing.unwrap_or(Framing::Opaque);
+                self.streamed |= framing == Framing::Sse;
+                self.answer_body = AnswerBody::of(framing);
+                joined
+            }
+            _ => data,
+        };
+        self.answer(data);
+        if self.learned.content && self.first_content.is_none() {
+            self.first_content = Some(at);
+        }
+    }
+
+    fn answer(&mut self, data: Bytes) {
+        let learned = &mut *self.learned;
+        match &mut self.answer_body {
+            AnswerBody::Json(scanner) => {
+                scanner.push(&data, learned);
+                self.streamed |= learned.documents > 1;
+            }
+            AnswerBody::Sse(parser, scanner) => {
+                parser.push(data);
+                while let Some(event) = parser.poll() {
+                    sse_event(learned, scanner, &event);
+                }
+            }
+            AnswerBody::EventStream(parser, scanner) => {
+                parser.push(data);
+                while let Some(message) = parser.poll() {
+                    self.exception |= message.message_type != "event";
+                    stream_message(learned, scanner, &message);
+                }
+            }
+            AnswerBody::Sniff(_) | AnswerBody::Opaque => {}
+        }
+    }
+
+    pub fn answer_gap(&mut self) {
+        self.answer_gap = true;
+        self.learned.forget_document();
+        match &mut self.answer_body {
+            AnswerBody::Json(scanner) => scanner.gap(),
+            AnswerBody::Sse(parser, _) => parser.gap(),
+            AnswerBody::EventStream(parser, _) => parser.gap(),
+            AnswerBody::Sniff(seen) => {
+                seen.clear();
+            }
+            AnswerBody::Opaque => {}
+        }
+    }
+
+    /// What an answer ends with may lack its end.
+    fn finish_answer(&mut self) {
+        let learned = &mut *self.learned;
+        match &mut self.answer_body {
+            AnswerBody::Json(scanner) => {
+                let _whole = scanner.finish(learned);
+            }
+            AnswerBody::Sse(parser, scanner) => {
+                if let Some(event) = parser.tail() {
+                    sse_event(learned, scanner, &event);
+                }
+            }
+            AnswerBody::EventStream(parser, _) => {
+                let counters = parser.counters();
+                self.truncated |= counters.oversized > 0;
+                self.answer_gap |= counters.checksum_errors > 0;
+            }
+            AnswerBody::Sniff(_) | AnswerBody::Opaque => {}
+        }
+        if self.learned.overflowed {
+            self.truncated = true;
+        }
+    }
+
+    /// The exchange has ended: the call it was. `None`: nothing says that it was one.
+    pub fn finish(mut self, end: &Ended<'_>) -> Option<Call> {
+        self.finish_answer();
+        if !self.is_call(end) {
+            return None;
+        }
+        let provider = self.provider.unwrap_or_else(|| unnamed(self.endpoint.family));
+        let response = self.response.take();
+        let nothing = Headers::default();
+        let headers = response.as_ref().map_or(&nothing, |head| &head.headers);
+        let (rate_limits, retry_after_s) = rate_limit::parse(Some(provider), headers);
+        let outcome = self.outcome(end);
+        let failure = self.failure(outcome, provider, headers, retry_after_s);
+        let whole = outcome == Outcome::Complete && !self.answer_gap && !self.truncated;
+        let request = &self.head.headers;
+        let from_either =
+            |names: &[&str]| names.iter().find_map(|name| headers.first(name).or(request.first(name)));
+        let owned = |text: &str| text.to_owned();
+        let stream = self.asked.stream.or(self.endpoint.stream).unwrap_or(
+            self.endpoint.family == Family::OllamaChat && response.is_some() && self.asked.has_prompt,
+        );
+        let time_to_first_chunk = self
+            .first_content
+            .filter(|_| self.streamed)
+            .map(|at| at.seconds_since(self.request_ended));
+        Some(Call {
+            flow: end.flow,
+            cgroup_id: end.cgroup_id,
+            started: self.started,
+            ended: end.at,
+            outcome,
+            operation: self.endpoint.operation,
+            provider: provider.otel,
+            request_model: self.asked.model.take().or(self.endpoint.model.take()),
+            response_model: self.learned.model.clone(),
+            stream,
+            max_tokens: self.asked.max_tokens,
+            temperature: self.asked.temperature,
+            top_p: self.asked.top_p,
+            response_id: self.learned.id.clone(),
+            finish_reasons: self.learned.finish_reasons(),
+            tools_called: std::mem::take(&mut self.learned.tools),
+            tools_offered: self.asked.tools,
+            time_to_first_chunk,
+            usage: self.learned.usage(),
+            usage_complete: whole,
+            method: self.head.method.clone(),
+            path: self.head.path().to_owned(),
+            status: response.as_ref().map(|head| head.status).filter(|status| *status > 0),
+            host: self.head.host().to_owned(),
+            port: self.head.port(),
+            version: self.head.version.as_str(),
+            request_size: end.request_size,
+            response_size: end.response_size,
+            sdk: sdk::name(request),
+            provider_request_id: provider.request_id(headers).map(owned),
+            organization: from_either(provider.organization_headers).map(owned),
+            project: from_either(provider.project_headers).map(owned),
+            credential: request.credential().cloned(),
+            failure,
+            rate_limits,
+            capture: self.capture(end),
+        })
+    }
+
+    const fn capture(&self, end: &Ended<'_>) -> Capture {
+        if end.late {
+            Capture::LateAttach
+        } else if end.gap || self.answer_gap || self.request_gap || matches!(end.outcome, Outcome::Lost)
+        {
+            Capture::Gap
+        } else if self.truncated {
+            Capture::Truncated
+        } else {
+            Capture::Complete
+        }
+    }
+
+    /// Paths that other software uses too, and exchanges without a head, need evidence.
+    fn is_call(&self, end: &Ended<'_>) -> bool {
+        let learned = &self.learned;
+        let answered = !learned.usage().is_empty()
+            || learned.model.is_some()
+            || learned.has_finish()
+            || !learned.error.is_empty();
+        if end.late && self.head.method.is_empty() {
+            return answered || self.status().is_some_and(|status| status >= 400);
+        }
+        if self.endpoint.sure {
+            return true;
+        }
+        let hinted = self.head.headers.first("anthropic-version").is_some() || self.provider.is_some();
+        hinted || (answered && self.asked.model.is_some() && self.asked.has_prompt)
+    }
+
+    /// How it ended for the program: an answer that says it is whole is whole, whatever the
+    /// connection did afterwards.
+    fn outcome(&self, end: &Ended<'_>) -> Outcome {
+        match end.outcome {
+            Outcome::Cut | Outcome::ClientGone | Outcome::Lost if self.says_whole() => {
+                Outcome::Complete
+            }
+            Outcome::Complete if self.lacks_end() => Outcome::Cut,
+            outcome => outcome,
+        }
+    }
+
+    fn says_whole(&self) -> bool {
+        self.streamed && (self.learned.terminal || self.learned.has_finish())
+    }
+
+    /// A streamed answer that ends itself did not.
+    fn lacks_end(&self) -> bool {
+        self.streamed
+            && self.learned.answers().ends_itself
+            && self.status() == Some(200)
+            && self.learned.documents > 0
+            && self.learned.content
+            && !self.says_whole()
+            && !self.answer_gap
+            && self.learned.error.is_empty()
+            && !self.exception
+    }
+
+    fn failure(
+        &self,
+        outcome: Outcome,
+        provider: &'static Provider,
+        headers: &Headers,
+        retry_after_s: Option<f64>,
+    ) -> Option<Failure> {
+        let status = self.status();
+        let bad_status = status.is_some_and(|status| status >= 400);
+        let strong = !self.learned.error.is_empty();
+        if bad_status || strong || self.exception {
+            let mut error = self.learned.error.clone();
+            if error.is_empty() {
+                error = self.learned.weak_error.clone();
+            }
+            let raw = String::from_utf8_lossy(&self.raw);
+            let message =
+                error.message.as_deref().or_else(|| (error.is_empty() && bad_status).then_some(&*raw));
+            let delay = error.retry_delay.as_deref().and_then(rate_limit::duration);
+            return Some(classify(&ErrorFacts {
+                provider: Some(provider),
+                status: error.status.or(status),
+                in_stream: !bad_status,
+                code: error.code.as_deref(),
+                kind: headers.first("x-amzn-errortype").or(error.kind.as_deref()),
+                message,
+                details: (!error.details.is_empty()).then_some(&*error.details),
+                retry_after_s: retry_after_s.or(delay),
+            }));
+        }
+        if let Some(reason) = &self.learned.blocked {
+            return Some(Failure {
+                class: FailureClass::ContentFilter,
+                error_type: reason.clone(),
+                retryable: false,
+                retry_after_s: None,
+            });
+        }
+        let network = |word: &str, class| {
+            Some(Failure {
+                class,
+                error_type: word.to_owned(),
+                retryable: class == FailureClass::NetworkError,
+                retry_after_s: None,
+            })
+        };
+        match outcome {
+            Outcome::Complete | Outcome::Lost => None,
+            Outcome::ClientGone => network("_OTHER", FailureClass::ClientCancelled),
+            Outcome::Cut | Outcome::Reset(_) if status.is_some() => {
+                network("stream_cut", FailureClass::NetworkError)
+            }
+            Outcome::Cut | Outcome::Reset(_) => {
+                network("connection_reset", FailureClass::NetworkError)
+            }
+            Outcome::Malformed => network("_OTHER", FailureClass::NetworkError),
+        }
+    }
+}
+
+/// What the connection knows of an exchange that has ended.
+#[derive(Clone, Copy, Debug)]
+pub struct Ended<'a> {
+    pub flow: FlowKey,
+    pub cgroup_id: u64,
+    pub at: BootTime,
+    pub outcome: Outcome,
+    pub late: bool,
+    pub gap: bool,
+    pub request_size: u64,
+    pub response_size: u64,
+    /// The flow's server name.
+    pub server_name: Option<&'a str>,
+}
+
+impl AnswerBody {
+    fn of(framing: Framing) -> Self {
+        let scanner = Box::new(Scanner::sequence());
+        match framing {
+            Framing::Json => Self::Json(scanner),
+            Framing::Sse => Self::Sse(Box::default(), scanner),
+            Framing::EventStream => Self::EventStream(Box::default(), scanner),
+            Framing::Opaque => Self::Opaque,
+        }
+    }
+}
+
+/// Who answers at an address that no table knows: some formats are one server's own.
+fn unnamed(family: Family) -> &'static Provider {
+    let id = match family {
+        Family::OllamaChat | Family::OllamaEmbed => "ollama",
+        Family::BedrockConverse | Family::BedrockInvoke => "bedrock",
+        Family::GeminiGenerate | Family::GeminiEmbed | Family::GeminiLive => "gemini",
+        _ => OPENAI_COMPATIBLE.id,
+    };
+    providers::by_id(id).unwrap_or(&OPENAI_COMPATIBLE)
+}
+
+fn sse_event(learned: &mut Learned, scanner: &mut Scanner, event: &sse::Event) {
+    if event.data.trim_ascii() == b"[DONE]" {
+        learned.terminal = true;
+        return;
+    }
+    let name = event.name.as_deref().and_then(|name| std::str::from_utf8(name).ok());
+    learned.begin(name);
+    scanner.reset();
+    scanner.push(&event.data, learned);
+    // Whether it was whole does not matter: what was read stands.
+    let _whole = scanner.finish(learned);
+}
+
+fn stream_message(learned: &mut Learned, scanner: &mut Scanner, message: &eventstream::Message) {
+    let is_error = message.message_type != "event";
+    learned.begin(Some(if is_error { "error" } else { &message.name }));
+    let payload = chunk_bytes(&message.payload);
+    scanner.reset();
+    scanner.push(payload.as_deref().unwrap_or(&message.payload), learned);
+    let _whole = scanner.finish(learned);
+    if is_error {
+        learned.exception(&message.name, message.error_message.as_deref());
+    }
+}
+
+/// Bedrock Invoke wraps each model event: `{"bytes":"<base64>","p":"padding"}`.
+fn chunk_bytes(payload: &[u8]) -> Option<Vec<u8>> {
+    let (_, rest) = payload.split_at_checked(b"{\"bytes\":\"".len())?;
+    if !payload.starts_with(b"{\"bytes\":\"") {
+        return None;
+    }
+    let end = memchr::memchr(b'"', rest)?;
+    base64::engine::general_purpose::STANDARD.decode(rest.get(..end)?).ok()
+}

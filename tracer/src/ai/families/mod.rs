@@ -1,0 +1,47 @@
+//! How each wire family's answers are read: a map from places to facts, and how it counts.
+//!
+//! To add a family: a file with an [`Answers`], a line in [`of`], a fixture folder.
+
+mod anthropic;
+mod bedrock;
+mod cohere;
+mod common;
+mod gemini;
+mod ollama;
+mod openai;
+mod servers;
+
+use super::endpoint::Family;
+use super::fact::Answers;
+
+/// The reader of a family's answers.
+pub const fn of(family: Family) -> &'static Answers {
+    match family {
+        Family::OpenAiResponses => &openai::RESPONSES,
+        Family::OpenAiRealtime => &openai::REALTIME,
+        Family::OpenAiChat | Family::OpenAiCompletions => &openai::CHAT,
+        Family::OpenAiEmbeddings
+        | Family::OpenAiImages
+        | Family::OpenAiAudio
+        | Family::OpenAiModerations
+        | Family::OpenAiAssistants
+        | Family::OpenAiBatches
+        | Family::MistralConversations
+        | Family::Triton
+        | Family::Other => &openai::OBJECTS,
+        Family::AnthropicMessages | Family::AnthropicCountTokens | Family::AnthropicBatches => {
+            &anthropic::MESSAGES
+        }
+        Family::GeminiGenerate | Family::GeminiEmbed | Family::GeminiLive => &gemini::GENERATE,
+        Family::GeminiInteractions => &gemini::INTERACTIONS,
+        Family::VertexPredict => &gemini::PREDICT,
+        Family::BedrockConverse => &bedrock::CONVERSE,
+        Family::BedrockInvoke => &bedrock::INVOKE,
+        Family::CohereV2 | Family::CohereV1 => &cohere::CHAT,
+        Family::OllamaChat | Family::OllamaEmbed => &ollama::CHAT,
+        Family::Tgi => &servers::TGI,
+        Family::Replicate => &servers::REPLICATE,
+        Family::DashscopeNative => &servers::DASHSCOPE,
+        Family::Watsonx => &servers::WATSONX,
+    }
+}

@@ -1,0 +1,83 @@
+//! OpenAI's formats, which most others speak: chat and text completions, Responses, Realtime, and
+//! plain objects (embeddings, images, audio, runs ...).
+
+use super::common::{errors, plain, usage};
+use crate::ai::fact::{Answers, Fact};
+use crate::ai::json::Key::{self, *};
+
+pub(super) const CHAT: Answers = Answers { ends_itself: true, ..plain(chat) };
+pub(super) const OBJECTS: Answers = plain(object);
+/// Kinds of items that are calls of the client's tools.
+const TOOLS: &[&str] = &["function_call", "custom_tool_call", "mcp_call"];
+pub(super) const RESPONSES: Answers = Answers {
+    tool_kinds: TOOLS,
+    item_documents: &["response.output_item.done"],
+    last_documents: &["response.completed", "response.incomplete", "response.failed", "error"],
+    ends_itself: true,
+    ..plain(responses)
+};
+pub(super) const REALTIME: Answers =
+    Answers { tool_kinds: TOOLS, item_documents: &["response.done"], ..plain(responses) };
+
+pub(super) fn chat(keys: &[Key]) -> Option<Fact> {
+    match keys {
+        [Choices, Item, choice @ ..] => match choice {
+            [FinishReason] => Some(Fact::Finish),
+            [Index] => Some(Fact::Choice),
+            [Message | Delta, said @ ..] => message(said),
+            [Text] => Some(Fact::Content),
+            // Moonshot's streams.
+            [Usage, counts @ ..] => usage(counts),
+            [Error, ..] => errors(choice),
+            _ => None,
+        },
+        [XGroq, Usage, counts @ ..] => usage(counts),
+        _ => object(keys),
+    }
+}
+
+fn message(said: &[Key]) -> Option<Fact> {
+    Some(match said {
+        [ToolCalls, Item, Function, Name]
+        // A gateway's object in place of the array.
+        | [ToolCalls, Function, Name]
+        | [FunctionCallSnake, Name] => Fact::Tool,
+        [Content | ReasoningContent | Reasoning | Refusal | Thinking]
+        | [Content, Item, Text]
+        | [Content, Item, Thinking, ..]
+        | [ToolCalls, Item, Function, Arguments]
+        | [FunctionCallSnake, Arguments]
+        | [Audio, ..] => Fact::Content,
+        _ => return None,
+    })
+}
+
+pub(super) fn object(keys: &[Key]) -> Option<Fact> {
+    match keys {
+        [Id | ConversationId] => Some(Fact::Id),
+        [Model | ModelVersionSnake] => Some(Fact::Model),
+        [Usage, counts @ ..] => usage(counts),
+        // Aleph Alpha.
+        [NumPromptTokens | InputTokens | TotalTokensCamel] => {
+            Some(Fact::Count(crate::ai::fact::Count::Input))
+        }
+        [NumGeneratedTokens] => Some(Fact::Count(crate::ai::fact::Count::Output)),
+        [Completions, Item, FinishReason] => Some(Fact::Finish),
+        _ => errors(keys),
+    }
+}
+
+fn responses(keys: &[Key]) -> Option<Fact> {
+    Some(match keys {
+        // An event about the whole answer holds it.
+        [Response, answer @ ..] => return responses(answer),
+        [Type] => Fact::Kind,
+        [IncompleteDetails, Reason] => Fact::Finish,
+        [Status] => Fact::WeakFinish,
+        [StatusDetails, error @ ..] => return errors(error),
+        [Output, Item, Type] | [ItemKey, Type] => Fact::ItemKind,
+        [Output, Item, Name] | [ItemKey, Name] => Fact::ItemName,
+        [Output, Item, Content, Item, Text] | [Delta] => Fact::Content,
+        _ => return object(keys),
+    })
+}

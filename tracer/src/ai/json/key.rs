@@ -1,0 +1,242 @@
+//! Every key that a provider's body is read by, as one byte.
+
+macro_rules! keys {
+    ($($name:ident $text:literal $cap:expr;)*) => {
+        /// A key of an object; [`Key::Item`] stands for an array's element.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub enum Key {
+            #[default]
+            Unknown,
+            Item,
+            $($name,)*
+        }
+
+        impl Key {
+            pub(super) fn find(text: &[u8]) -> Self {
+                // Byte strings as patterns become comparisons by length, then by word.
+                match text {
+                    $(t if t == $text.as_bytes() => Self::$name,)*
+                    _ => Self::Unknown,
+                }
+            }
+            /// Longest text read under this key, bytes.
+            pub(super) const fn cap(self) -> usize {
+                match self {
+                    Self::Unknown | Self::Item => 0,
+                    $(Self::$name => $cap,)*
+                }
+            }
+        }
+    };
+}
+
+/// Only whether there is any text.
+const SOME: usize = 1;
+/// An identifier or a word.
+const WORD: usize = 256;
+/// What a failure rule looks at.
+const LONG: usize = 4096;
+
+keys! {
+        Actual "actual" WORD;
+    Arguments "arguments" SOME;
+    Audio "audio" SOME;
+    AudioTokens "audio_tokens" WORD;
+    BaseResp "base_resp" WORD;
+    BilledUnits "billed_units" WORD;
+    BlockReason "blockReason" WORD;
+    Bytes "bytes" 48 * 1024;
+    CacheCreationInputTokens "cache_creation_input_tokens" WORD;
+    CachedContentTokenCount "cachedContentTokenCount" WORD;
+    CachedTokens "cached_tokens" WORD;
+    CacheReadInputTokenCount "cacheReadInputTokenCount" WORD;
+    CacheReadInputTokens "cacheReadInputTokens" WORD;
+    CacheReadInputTokensSnake "cache_read_input_tokens" WORD;
+    CacheWriteInputTokenCount "cacheWriteInputTokenCount" WORD;
+    CacheWriteInputTokens "cacheWriteInputTokens" WORD;
+    CacheWriteTokens "cache_write_tokens" WORD;
+    Candidates "candidates" SOME;
+    CandidatesTokenCount "candidatesTokenCount" WORD;
+    Choices "choices" SOME;
+    ClassType "__type" WORD;
+    Code "code" WORD;
+    CompletionReason "completionReason" WORD;
+    CompletionTokens "completion_tokens" WORD;
+    CompletionTokensDetails "completion_tokens_details" WORD;
+    Completion "completion" SOME;
+    Completions "completions" SOME;
+    Content "content" SOME;
+    ContentBlock "content_block" SOME;
+    ConversationId "conversation_id" WORD;
+    Data "data" SOME;
+    Delta "delta" SOME;
+    Deployment "deployment" WORD;
+    Detail "detail" LONG;
+    Details "details" LONG;
+    Done "done" WORD;
+    DoneReason "done_reason" WORD;
+    Embeddings "embeddings" SOME;
+    Error "error" LONG;
+    ErrorType "error_type" WORD;
+    Errors "errors" LONG;
+    EvalCount "eval_count" WORD;
+    EventType "event_type" WORD;
+    FinishReason "finish_reason" WORD;
+    FinishReasonCamel "finishReason" WORD;
+    Function "function" SOME;
+    FunctionCall "functionCall" SOME;
+    FunctionCallSnake "function_call" SOME;
+    FunctionDeclarations "functionDeclarations" SOME;
+    FunctionDeclarationsSnake "function_declarations" SOME;
+    Functions "functions" SOME;
+    GeneratedText "generated_text" SOME;
+    GeneratedTokenCount "generated_token_count" WORD;
+    GeneratedTokens "generated_tokens" WORD;
+    Generation "generation" SOME;
+    GenerationConfig "generationConfig" WORD;
+    GenerationId "generation_id" WORD;
+    Generations "generations" SOME;
+    GenerationTokenCount "generation_token_count" WORD;
+    Id "id" WORD;
+    IncompleteDetails "incomplete_details" WORD;
+    Index "index" WORD;
+    InferenceConfig "inferenceConfig" WORD;
+    InnerError "innererror" LONG;
+    Input "input" SOME;
+    InputTextTokenCount "inputTextTokenCount" WORD;
+    InputTokenCount "inputTokenCount" WORD;
+    InputTokenCountSnake "input_token_count" WORD;
+    InputTokenDetails "input_token_details" WORD;
+    InputTokens "input_tokens" WORD;
+    InputTokensCamel "inputTokens" WORD;
+    InputTokensDetails "input_tokens_details" WORD;
+    Interaction "interaction" WORD;
+    InvocationMetrics "amazon-bedrock-invocationMetrics" WORD;
+    ItemKey "item" SOME;
+    Json "json" SOME;
+    Limit "limit" WORD;
+    MaxCompletionTokens "max_completion_tokens" WORD;
+    MaxGenLen "max_gen_len" WORD;
+    MaxNewTokens "max_new_tokens" WORD;
+    MaxOutputTokens "max_output_tokens" WORD;
+    MaxOutputTokensCamel "maxOutputTokens" WORD;
+    MaxTokenCount "maxTokenCount" WORD;
+    MaxTokens "max_tokens" WORD;
+    MaxTokensCamel "maxTokens" WORD;
+    MaxTokensToSample "max_tokens_to_sample" WORD;
+    Message "message" LONG;
+    MessageUpper "Message" LONG;
+    Messages "messages" SOME;
+    Meta "meta" WORD;
+    Metadata "metadata" LONG;
+    Metrics "metrics" WORD;
+    Model "model" WORD;
+    ModelName "model_name" WORD;
+    ModelId "model_id" WORD;
+    ModelVersion "modelVersion" WORD;
+    ModelVersionSnake "model_version" WORD;
+    Name "name" WORD;
+    NumGeneratedTokens "num_tokens_generated" WORD;
+    NumPredict "num_predict" WORD;
+    NumPromptTokens "num_tokens_prompt_total" WORD;
+    Object "object" WORD;
+    Options "options" WORD;
+    OriginalStatusCode "originalStatusCode" WORD;
+    Output "output" SOME;
+    Outputs "outputs" SOME;
+    OutputText "outputText" SOME;
+    OutputTokenCount "outputTokenCount" WORD;
+    OutputTokenCountSnake "output_token_count" WORD;
+    OutputTokenDetails "output_token_details" WORD;
+    OutputTokens "output_tokens" WORD;
+    OutputTokensCamel "outputTokens" WORD;
+    OutputTokensDetails "output_tokens_details" WORD;
+    P "p" WORD;
+    Parameters "parameters" WORD;
+    PartialJson "partial_json" SOME;
+    Parts "parts" SOME;
+    Prefill "prefill" WORD;
+    Predictions "predictions" SOME;
+    Prompt "prompt" SOME;
+    PromptCacheHitTokens "prompt_cache_hit_tokens" WORD;
+    PromptEvalCount "prompt_eval_count" WORD;
+    PromptFeedback "promptFeedback" WORD;
+    PromptTokenCount "promptTokenCount" WORD;
+    PromptTokenCountSnake "prompt_token_count" WORD;
+    PromptTokens "prompt_tokens" WORD;
+    PromptTokensDetails "prompt_tokens_details" WORD;
+    RateLimits "rate_limits" WORD;
+    Reason "reason" WORD;
+    Reasoning "reasoning" SOME;
+    ReasoningContent "reasoning_content" SOME;
+    ReasoningContentCamel "reasoningContent" SOME;
+    ReasoningTokens "reasoning_tokens" WORD;
+    Refusal "refusal" SOME;
+    Remaining "remaining" WORD;
+    RequestId "request_id" WORD;
+    ResetSeconds "reset_seconds" WORD;
+    Response "response" SOME;
+    ResponseId "response_id" WORD;
+    ResponseIdCamel "responseId" WORD;
+    ResponseTokenCount "responseTokenCount" WORD;
+    Results "results" SOME;
+    RetryDelay "retryDelay" WORD;
+    ServerContent "serverContent" SOME;
+    Setup "setup" WORD;
+    Start "start" WORD;
+    Statistics "statistics" WORD;
+    Status "status" WORD;
+    StatusCode "status_code" WORD;
+    StatusDetails "status_details" WORD;
+    StatusMsg "status_msg" LONG;
+    Steps "steps" SOME;
+    Stop "stop" WORD;
+    StopReason "stop_reason" WORD;
+    StopReasonCamel "stopReason" WORD;
+    Stream "stream" WORD;
+    Temperature "temperature" WORD;
+    Text "text" SOME;
+    TextGenerationConfig "textGenerationConfig" WORD;
+    Thinking "thinking" SOME;
+    ThinkingTokens "thinking_tokens" WORD;
+    ThoughtsTokenCount "thoughtsTokenCount" WORD;
+    TokenCountCamel "tokenCount" WORD;
+    TokenCount "token_count" WORD;
+    Token "token" SOME;
+    Tokens "tokens" WORD;
+    ToolCall "toolCall" WORD;
+    ToolCalls "tool_calls" SOME;
+    ToolConfig "toolConfig" WORD;
+    Tools "tools" SOME;
+    ToolUse "toolUse" SOME;
+    ToolUsePromptTokenCount "toolUsePromptTokenCount" WORD;
+    TopP "top_p" WORD;
+    TopPCamel "topP" WORD;
+    TotalCachedTokens "total_cached_tokens" WORD;
+    TotalInputTokens "total_input_tokens" WORD;
+    TotalOutputTextTokenCount "totalOutputTextTokenCount" WORD;
+    TotalOutputTokens "total_output_tokens" WORD;
+    TotalThoughtTokens "total_thought_tokens" WORD;
+    TotalTokenCount "totalTokenCount" WORD;
+    TotalTokens "total_tokens" WORD;
+    TotalTokensCamel "totalTokens" WORD;
+    TotalToolUseTokens "total_tool_use_tokens" WORD;
+    Type "type" WORD;
+    Usage "usage" WORD;
+    UsageMetadata "usageMetadata" WORD;
+    Version "version" WORD;
+    XGroq "x_groq" WORD;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Key;
+
+    #[test]
+    fn keys_are_found_by_their_whole_text() {
+        assert_eq!(Key::find(b"usage"), Key::Usage);
+        assert_eq!(Key::find(b"usag"), Key::Unknown);
+        assert_eq!(Key::find(b"Usage"), Key::Unknown);
+        assert_eq!(Key::find(b""), Key::Unknown);
+    }
+}

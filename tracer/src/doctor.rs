@@ -1,0 +1,212 @@
+//! `aitrace doctor`: can the main job run here, and what does it see [edge].
+//!
+//! In: this host. Out: a table or JSON, and an exit code: 0, or 77/78 with the one thing to fix.
+
+use std::fs;
+use std::io::Write;
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use crate::ai::providers::kernel_hosts;
+use crate::discover::Target;
+use crate::discover::scan::{Refusal, Scanner};
+use crate::kernel::compat;
+use crate::kernel::load::{Kernel, KernelOptions, LoadError};
+
+/// Ring of the trial load: the smallest the kernel takes.
+const TRIAL_RING: u32 = 4096;
+
+#[derive(Debug, Serialize)]
+struct Report {
+    can_run: bool,
+    /// What to do about it when it cannot.
+    fix: Option<String>,
+    kernel: String,
+    btf: bool,
+    lockdown: String,
+    cgroup: &'static str,
+    tracefs: bool,
+    features: Vec<Feature>,
+    libraries: Vec<Library>,
+    not_probed: Vec<NotProbed>,
+    /// Running processes that map a library we can read.
+    processes_covered: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Feature {
+    name: &'static str,
+    since: String,
+    present: bool,
+    required: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Library {
+    path: String,
+    probes: Vec<Probe>,
+}
+
+#[derive(Debug, Serialize)]
+struct Probe {
+    symbols: Vec<String>,
+    shape: String,
+    offset: String,
+    instruction: String,
+    emulated: bool,
+    reason: String,
+}
+
+#[derive(Debug, Serialize)]
+struct NotProbed {
+    pid: Option<u32>,
+    path: String,
+    reason: &'static str,
+}
+
+/// Looks, prints, and says how it is.
+pub fn run(json: bool, probes: bool, out: &mut impl Write) -> ExitCode {
+    let (report, code) = examine();
+    let text = if json {
+        serde_json::to_string_pretty(&report).map(|text| text + "\n").unwrap_or_default()
+    } else if probes {
+        probe_table(&report)
+    } else {
+        summary(&report)
+    };
+    match out.write_all(text.as_bytes()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => ExitCode::FAILURE,
+        _ => ExitCode::from(code),
+    }
+}
+
+fn examine() -> (Report, u8) {
+    let options = KernelOptions { ring_bytes: TRIAL_RING, wakeup_bytes: 0 };
+    let trial = Kernel::load(&options, kernel_hosts());
+    let (fix, code) = match &trial {
+        Ok(_) => (None, 0),
+        Err(error) => (
+            Some(error.to_string()),
+            match error {
+                LoadError::Permission { .. } => 77,
+                LoadError::Unsupported(_) | LoadError::Other(_) => 78,
+            },
+        ),
+    };
+    drop(trial);
+    let mut scanner = Scanner::default();
+    let found = scanner.startup();
+    let version = compat::running();
+    let report = Report {
+        can_run: code == 0,
+        fix,
+        kernel: fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().into(),
+        btf: fs::metadata("/sys/kernel/btf/vmlinux").is_ok(),
+        lockdown: lockdown(),
+        cgroup: cgroup_mode(),
+        tracefs: fs::metadata("/sys/kernel/tracing/events").is_ok()
+            || fs::metadata("/sys/kernel/debug/tracing/events").is_ok(),
+        features: compat::FEATURES
+            .iter()
+            .map(|feature| Feature {
+                name: feature.name,
+                since: format!("{}.{}", feature.since.0, feature.since.1),
+                present: version.is_some_and(|version| version >= feature.since),
+                required: feature.required,
+            })
+            .collect(),
+        libraries: found.targets.iter().map(library).collect(),
+        not_probed: found.refusals.into_iter().map(not_probed).collect(),
+        processes_covered: covered(&scanner),
+    };
+    (report, code)
+}
+
+fn library(target: &Target) -> Library {
+    let probes = target.hooks.iter().map(|hook| Probe {
+        symbols: hook.symbols.clone(),
+        shape: format!("{:?}", hook.shape),
+        offset: format!("{:#x}", hook.offset),
+        instruction: hook.instruction.clone(),
+        emulated: hook.emulated,
+        reason: hook.reason.clone(),
+    });
+    Library { path: target.shown.clone(), probes: probes.collect() }
+}
+
+fn not_probed(refusal: Refusal) -> NotProbed {
+    NotProbed { pid: refusal.pid, path: refusal.path, reason: refusal.reason }
+}
+
+/// Processes with a TLS library mapped that any row of ours reads.
+fn covered(scanner: &Scanner) -> usize {
+    let has_library = |pid: &u32| {
+        fs::read_to_string(format!("/proc/{pid}/maps")).is_ok_and(|maps| maps.contains("libssl"))
+    };
+    scanner.processes().iter().filter(|pid| has_library(pid)).count()
+}
+
+/// `[none] integrity confidentiality`: the chosen one stands in brackets.
+fn lockdown() -> String {
+    let text = fs::read_to_string("/sys/kernel/security/lockdown").unwrap_or_default();
+    let chosen = text.split_once('[').and_then(|(_, rest)| rest.split_once(']'));
+    chosen.map_or_else(|| "unknown".to_owned(), |(mode, _)| mode.to_owned())
+}
+
+fn cgroup_mode() -> &'static str {
+    if fs::metadata("/sys/fs/cgroup/cgroup.controllers").is_ok() {
+        "v2"
+    } else if fs::metadata("/sys/fs/cgroup/unified/cgroup.controllers").is_ok() {
+        "hybrid"
+    } else {
+        "v1"
+    }
+}
+
+fn summary(report: &Report) -> String {
+    let yes = |present: bool| if present { "yes" } else { "no" };
+    let mut lines = vec![
+        match &report.fix {
+            None => "aitrace can run here.".to_owned(),
+            Some(fix) => format!("aitrace cannot run here: {fix}"),
+        },
+        String::new(),
+        format!("kernel       {}", report.kernel),
+        format!("BTF          {}", yes(report.btf)),
+        format!("tracefs      {}", yes(report.tracefs)),
+        format!("lockdown     {}", report.lockdown),
+        format!("cgroups      {}", report.cgroup),
+    ];
+    for feature in report.features.iter().filter(|feature| !feature.present) {
+        let what = if feature.required { "MISSING" } else { "missing" };
+        lines.push(format!("{what:<12} {} (since {})", feature.name, feature.since));
+    }
+    lines.push(format!("processes    {} with a TLS library that is read", report.processes_covered));
+    lines.push(String::new());
+    lines.extend(
+        report.libraries.iter().map(|l| format!("probed       {} ({} places)", l.path, l.probes.len())),
+    );
+    lines.extend(report.not_probed.iter().map(|n| format!("not probed   {} ({})", n.path, n.reason)));
+    lines.join("\n") + "\n"
+}
+
+fn probe_table(report: &Report) -> String {
+    let mut text = String::new();
+    for library in &report.libraries {
+        text += &format!("{}\n", library.path);
+        for probe in &library.probes {
+            let cost = if probe.emulated { "emulated" } else { "stepped" };
+            text += &format!(
+                "  {:<9} {:>9}  {:<8} {:<24} {}: {}\n",
+                probe.shape,
+                probe.offset,
+                cost,
+                probe.instruction,
+                probe.symbols.join(", "),
+                probe.reason
+            );
+        }
+    }
+    text
+}

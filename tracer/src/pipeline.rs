@@ -1,0 +1,88 @@
+//! The pure pipeline of one worker: kernel events in, calls and verdicts out [pure].
+//!
+//! In: [`KernelEvent`]s of the flows that this worker has. Out: [`Output`]s. Holds flow and exchange
+//! state only; who a process is, the attribution stage knows.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::ai::call::Call;
+use crate::ai::decoder::{FlowDecoder, failed_handshake};
+use crate::ai::providers::HostTable;
+use crate::event::{BootTime, FlowKey, KernelEvent, Verdict};
+use crate::flow::table::{Counts, FlowEvent, FlowTable};
+
+#[derive(Debug)]
+pub enum Output {
+    Call(Box<Call>),
+    /// What the kernel should do with the rest of a flow.
+    Verdict(FlowKey, Verdict),
+}
+
+#[derive(Debug)]
+pub struct Pipeline {
+    table: FlowTable,
+    decoders: HashMap<FlowKey, FlowDecoder>,
+    hosts: Arc<HostTable>,
+}
+
+impl Pipeline {
+    pub fn new(hosts: Arc<HostTable>) -> Self {
+        Self { table: FlowTable::default(), decoders: HashMap::new(), hosts }
+    }
+
+    pub const fn counts(&self) -> &Counts {
+        self.table.counts()
+    }
+
+    /// Bytes of memory held, roughly.
+    pub fn memory(&self) -> usize {
+        self.table.memory() + self.decoders.values().map(FlowDecoder::memory).sum::<usize>()
+    }
+
+    /// Takes an event; `out` gets what follows from it.
+    pub fn push(&mut self, event: KernelEvent, out: &mut dyn FnMut(Output)) {
+        if let KernelEvent::Handshake(handshake) = &event {
+            if let Some(call) = failed_handshake(handshake, &self.hosts) {
+                out(Output::Call(Box::new(call)));
+            }
+            return;
+        }
+        let Self { table, decoders, hosts } = self;
+        table.push(event, &mut |info, event| say(decoders, hosts, info, event, out));
+    }
+
+    /// Nothing more will come: what is open ends as lost.
+    pub fn finish(&mut self, at: BootTime, out: &mut dyn FnMut(Output)) {
+        let Self { table, decoders, hosts } = self;
+        table.finish(at, &mut |info, event| say(decoders, hosts, info, event, out));
+    }
+}
+
+fn say(
+    decoders: &mut HashMap<FlowKey, FlowDecoder>,
+    hosts: &Arc<HostTable>,
+    info: &crate::flow::table::FlowInfo,
+    event: FlowEvent,
+    out: &mut dyn FnMut(Output),
+) {
+    match event {
+        FlowEvent::Http(event) => {
+            let decoder = decoders
+                .entry(info.key)
+                .or_insert_with(|| FlowDecoder::new(Arc::clone(hosts)));
+            let known = decoder.saw_ai();
+            let call = decoder.push(info, event);
+            if !known && decoder.saw_ai() && info.verdict == Verdict::Undecided {
+                out(Output::Verdict(info.key, Verdict::Capture));
+            }
+            if let Some(call) = call {
+                out(Output::Call(Box::new(call)));
+            }
+        }
+        FlowEvent::Verdict(verdict) => out(Output::Verdict(info.key, verdict)),
+        FlowEvent::Closed => {
+            decoders.remove(&info.key);
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The running agent: threads, queues between them, and the order in which they stop [edge].
+//!
+//! ```text
+//! ring → drain ─┬─ flow events, by connection → queue → worker (pipeline) ─┐
+//!               ├─ process events ──────────────────────────── queue ────┐ ├→ channel → output
+//!               └─ exec, map → discovery (attaches what is new)          └─┘
+//! ```
+//! Every queue is bounded; what does not fit is counted in the books. To stop, the drain ends first,
+//! then the workers, then the output, each after it has emptied its queue.
+
+mod books;
+mod discovery;
+mod output;
+mod queue;
+mod route;
+mod worker;
+
+use std::borrow::Cow;
+use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Context as _;
+
+use crate::ai::providers::{HostTable, kernel_hosts};
+use crate::discover::scan::Scanner;
+use crate::kernel::OBJECT;
+use crate::kernel::load::{Kernel, KernelOptions};
+use crate::sinks::clock::WallClock;
+use crate::sinks::jsonl::{Jsonl, RunInfo};
+use crate::sinks::names::Semconv;
+
+use self::books::Ledger;
+use self::discovery::Discovery;
+use self::output::Output;
+use self::route::Router;
+
+/// Events a worker's queue holds.
+const QUEUE_EVENTS: usize = 65_536;
+/// Process events that wait for the output.
+const LANE_EVENTS: usize = 65_536;
+/// Calls between the workers and the output.
+const CALLS: usize = 16_384;
+/// Processes waiting for a look at their files.
+const DISCOVERIES: usize = 4096;
+
+/// What a run needs to know.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub ring_bytes: u32,
+    /// `None`: all cores but one.
+    pub workers: Option<usize>,
+    pub semconv: Semconv,
+    pub heartbeat: Duration,
+    /// End by itself after so long.
+    pub duration: Option<Duration>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            ring_bytes: tracer_common::limits::RING_BYTES,
+            workers: None,
+            semconv: Semconv::Latest,
+            heartbeat: Duration::from_secs(30),
+            duration: None,
+        }
+    }
+}
+
+/// Loads, attaches and streams events to `writer` until a signal, the end of the duration, or the
+/// reader of the events goes away.
+///
+/// # Errors
+/// [`crate::kernel::load::LoadError`] inside, when the kernel side cannot run; what the writer says.
+pub fn stream(
+    options: &Options,
+    hosts: Arc<HostTable>,
+    writer: impl Write + Send + 'static,
+) -> anyhow::Result<()> {
+    let own = hosts.kernel_hosts().map(|(name, exact)| (Cow::Owned(name.to_owned()), exact));
+    let ring = KernelOptions { ring_bytes: options.ring_bytes, wakeup_bytes: wakeup(options) };
+    let Kernel { mut programs, mut drain, verdicts, counters } =
+        Kernel::load(&ring, kernel_hosts().chain(own))?;
+    // Process events first: nothing that starts from now on is missed.
+    programs.attach_process_events().context("attaching to the process tracepoints")?;
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let ledger = Arc::new(Ledger::new(counters, drain.counts()));
+    let verdicts = Arc::new(Mutex::new(verdicts));
+
+    let mut discovery = Discovery::new(programs, Scanner::default());
+    discovery.startup();
+    let (to_discovery, processes) = mpsc::sync_channel(DISCOVERIES);
+    let discovery = thread::Builder::new()
+        .name("discovery".into())
+        .spawn(move || discovery.run(&processes))?;
+
+    let workers = options.workers.unwrap_or_else(|| {
+        thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1))
+    });
+    let (to_output, calls) = mpsc::sync_channel(CALLS);
+    let mut queues = Vec::new();
+    let mut worker_threads = Vec::new();
+    for index in 0..workers.max(1) {
+        let (producer, consumer) = queue::pair(QUEUE_EVENTS);
+        let worker = worker::Worker::new(
+            Arc::clone(&hosts),
+            consumer,
+            Arc::clone(&verdicts),
+            to_output.clone(),
+            Arc::clone(&ledger),
+        );
+        let thread =
+            thread::Builder::new().name(format!("worker-{index}")).spawn(move || worker.run())?;
+        queues.push(producer.waking(thread.thread().clone()));
+        worker_threads.push(thread);
+    }
+    drop(to_output);
+
+    let (lane, processes) = queue::pair(LANE_EVENTS);
+    let mut router = Router::new(queues, lane, to_discovery, Arc::clone(&ledger));
+    let draining = Arc::clone(&stop);
+    let drain = thread::Builder::new().name("drain".into()).spawn(move || {
+        drain.run(&draining, |event| router.route(event));
+    })?;
+
+    let run = RunInfo {
+        host: host_name(),
+        bpf_hash: object_hash(),
+        semconv: options.semconv,
+    };
+    let jsonl = Jsonl::new(writer, run, WallClock::sample());
+    let output = Output::new(jsonl, processes, Arc::clone(&ledger), options.heartbeat);
+    let stopping = Arc::clone(&stop);
+    let output = thread::Builder::new()
+        .name("output".into())
+        .spawn(move || output.run(&calls, &stopping))?;
+
+    wait(options.duration, &stop, || output.is_finished())?;
+    stop.store(true, Ordering::Release);
+    let mut panicked = drain.join().is_err();
+    for worker in worker_threads {
+        panicked |= worker.join().is_err();
+    }
+    panicked |= discovery.join().is_err();
+    let written = output.join().map_err(|_| anyhow::anyhow!("the output thread panicked"))?;
+    anyhow::ensure!(!panicked, "a thread panicked");
+    match written {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("writing events"),
+    }
+}
+
+/// The reader is woken when a sixteenth of the ring is full; its timer does the rest.
+const fn wakeup(options: &Options) -> u64 {
+    options.ring_bytes as u64 / 16
+}
+
+/// Waits for SIGINT or SIGTERM, the end of the run, or the output's own end.
+fn wait(
+    duration: Option<Duration>,
+    stop: &AtomicBool,
+    output_ended: impl Fn() -> bool,
+) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        let end = async {
+            match duration {
+                Some(duration) => tokio::time::sleep(duration).await,
+                None => std::future::pending().await,
+            }
+        };
+        let ended = async {
+            while !stop.load(Ordering::Acquire) && !output_ended() {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            () = end => {}
+            () = ended => {}
+        }
+        Ok(())
+    })
+}
+
+fn host_name() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(name.trim().to_owned()).filter(|name| !name.is_empty())
+}
+
+/// Tells builds of the kernel side apart; no secret, no signature.
+fn object_hash() -> String {
+    format!("{:016x}", tracer_common::sni::hash(OBJECT))
+}
