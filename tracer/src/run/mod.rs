@@ -61,7 +61,7 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            ring_bytes: tracer_common::limits::RING_BYTES,
+            ring_bytes: tracer_common::limits::RING_BYTES_DEFAULT,
             workers: None,
             semconv: Semconv::Latest,
             heartbeat: Duration::from_secs(30),
