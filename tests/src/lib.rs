@@ -7,3 +7,5 @@ pub mod simulator;
 pub mod sandbox;
 
 pub mod clients;
+
+pub mod tracer;

@@ -81,7 +81,7 @@ impl Exchange {
         head: Box<RequestHead>,
         at: BootTime,
     ) -> Self {
-        let learned = Box::new(Learned::new(families::of(endpoint.family)));
+        let learned = Box::new(Learned::new(families::of(&endpoint)));
         let form = head.headers.first("content-type").and_then(multipart::Parser::new);
         let request_body =
             form.map_or(RequestBody::Unknown, |form| RequestBody::Form(Box::new(form)));
@@ -189,20 +189,17 @@ impl Exchange {
         }
         let data = match &mut self.answer_body {
             AnswerBody::Sniff(seen) => {
-                seen.extend_from_slice(data.get(..data.len().min(SNIFF)).unwrap_or_default());
-                let framing = Framing::sniff(seen);
-                if framing.is_none() && seen.len() < SNIFF {
+                // Some servers send blanks to keep the connection alive until the answer is there.
+                let blanks = data.len() - data.trim_ascii_start().len();
+                let data = if seen.is_empty() { data.slice(blanks..) } else { data };
+                let mut joined = std::mem::take(seen);
+                joined.extend_from_slice(&data);
+                let framing = Framing::sniff(&joined);
+                if framing.is_none() && joined.len() < SNIFF {
+                    *seen = joined;
                     return;
                 }
-                // Only a beginning shorter than the sniff is held: all of it is in `seen`.
-                let before = seen.len().saturating_sub(data.len().min(SNIFF));
-                let joined = if before == 0 {
-                    data
-                } else {
-                    let mut joined = seen.get(..before).unwrap_or_default().to_vec();
-                    joined.extend_from_slice(&data);
-                    joined.into()
-                };
+                let joined = Bytes::from(joined);
                 let framing = framing.unwrap_or(Framing::Opaque);
                 self.streamed |= framing == Framing::Sse;
                 self.answer_body = AnswerBody::of(framing);
@@ -285,9 +282,8 @@ impl Exchange {
             return None;
         }
         let provider = self.provider.unwrap_or_else(|| unnamed(self.endpoint.family));
-        let response = self.response.take();
         let nothing = Headers::default();
-        let headers = response.as_ref().map_or(&nothing, |head| &head.headers);
+        let headers = self.response.as_ref().map_or(&nothing, |head| &head.headers);
         let (rate_limits, retry_after_s) = rate_limit::parse(Some(provider), headers);
         let outcome = self.outcome(end);
         let failure = self.failure(outcome, provider, headers, retry_after_s);
@@ -297,7 +293,7 @@ impl Exchange {
             |names: &[&str]| names.iter().find_map(|name| headers.first(name).or(request.first(name)));
         let owned = |text: &str| text.to_owned();
         let stream = self.asked.stream.or(self.endpoint.stream).unwrap_or(
-            self.endpoint.family == Family::OllamaChat && response.is_some() && self.asked.has_prompt,
+            self.endpoint.family == Family::OllamaChat && self.response.is_some() && self.asked.has_prompt,
         );
         let time_to_first_chunk = self
             .first_content
@@ -311,7 +307,7 @@ impl Exchange {
             outcome,
             operation: self.endpoint.operation,
             provider: provider.otel,
-            request_model: self.asked.model.take().or(self.endpoint.model.take()),
+            request_model: self.asked.model.clone().or_else(|| self.endpoint.model.clone()),
             response_model: self.learned.model.clone(),
             stream,
             max_tokens: self.asked.max_tokens,
@@ -319,14 +315,14 @@ impl Exchange {
             top_p: self.asked.top_p,
             response_id: self.learned.id.clone(),
             finish_reasons: self.learned.finish_reasons(),
-            tools_called: std::mem::take(&mut self.learned.tools),
+            tools_called: self.learned.tools.clone(),
             tools_offered: self.asked.tools,
             time_to_first_chunk,
             usage: self.learned.usage(),
             usage_complete: whole,
             method: self.head.method.clone(),
             path: self.head.path().to_owned(),
-            status: response.as_ref().map(|head| head.status).filter(|status| *status > 0),
+            status: self.status(),
             host: self.head.host().to_owned(),
             port: self.head.port(),
             version: self.head.version.as_str(),

@@ -43,6 +43,8 @@ pub enum ErrorPart {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
     Id,
+    /// An id that counts if the document is of this kind.
+    IdOf(&'static str),
     Model,
     Count(Count),
     /// Used where no [`Fact::Count`] says so: some report twice, once without all parts.
@@ -116,10 +118,6 @@ impl Tokens {
             add(&mut usage.input, usage.cache_write);
         }
         add(&mut usage.input, self.tool_use);
-        if usage.input.is_none() && usage.output.is_none() {
-            // Embeddings: all of it went in.
-            usage.input = self.total;
-        }
         // xAI leaves reasoning out of the output without saying so: only the sum shows it.
         let sums_up = |reasoning: u64| {
             let parts = [usage.input, usage.output].map(|part| part.unwrap_or(0));
@@ -212,6 +210,7 @@ struct Document {
     kind: Option<String>,
     item: Item,
     names: Vec<String>,
+    ids: Vec<(&'static str, String)>,
     choice: Option<u32>,
     finish: Option<(usize, u32, String)>,
     error: ErrorText,
@@ -367,9 +366,13 @@ impl Learned {
         let level = path.keys().len().saturating_sub(1);
         match fact {
             Fact::Id => {
-                if let (Some(text), true) = (text, self.id.is_none()) {
-                    self.id = Some(text.to_owned());
+                if self.id.is_none() {
+                    self.id = text.map(str::to_owned);
                 }
+            }
+            Fact::IdOf(object) => {
+                let id = text.map(str::to_owned);
+                self.document.ids.extend(id.map(|id| (object, id)));
             }
             Fact::Model => {
                 if let Some(text) = text {
@@ -393,7 +396,9 @@ impl Learned {
                 }
             }
             Fact::Finish => {
-                if let Some(text) = text {
+                // Early Vertex wrote the enumeration's number.
+                let number = value.count().map(|n| n.to_string());
+                if let Some(text) = text.or(number.as_deref()) {
                     let element = keys.iter().rposition(|key| *key == Key::Item);
                     let shift = path.keys().len() - keys.len();
                     let place = element.map_or(0, |at| path.index(at + shift));
@@ -477,6 +482,9 @@ impl Learned {
             for name in document.names {
                 self.put_tool(name);
             }
+        }
+        if let Some((_, id)) = document.ids.into_iter().find(|(object, _)| kind == Some(object)) {
+            self.id.get_or_insert(id);
         }
         self.terminal |= kind.is_some_and(|kind| self.answers.last_documents.contains(&kind));
         let Document { mut error, weak_error, error_event, .. } = document;

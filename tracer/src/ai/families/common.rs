@@ -23,7 +23,9 @@ pub(super) fn usage(keys: &[Key]) -> Option<Fact> {
         [TotalTokens] => Count::Total,
         [PromptTokensDetails | InputTokensDetails | InputTokenDetails, rest @ ..] => match rest {
             [CachedTokens] => Count::CacheRead,
-            [CacheWriteTokens] => Count::CacheWrite,
+            [CacheWriteTokens | CacheCreationTokens | CacheCreationInputTokens] => {
+                Count::CacheWrite
+            }
             [AudioTokens] => Count::AudioInput,
             _ => return None,
         },
@@ -35,6 +37,9 @@ pub(super) fn usage(keys: &[Key]) -> Option<Fact> {
             }
         }
         [PromptCacheHitTokens | CachedTokens] => return Some(Fact::Fallback(Count::CacheRead)),
+        // Databricks, and gateways in front of Anthropic.
+        [CacheReadInputTokensSnake] => return Some(Fact::Fallback(Count::CacheRead)),
+        [CacheCreationInputTokens] => return Some(Fact::Fallback(Count::CacheWrite)),
         [ReasoningTokens] => Count::Reasoning,
         _ => return None,
     }))

@@ -11,12 +11,20 @@ mod ollama;
 mod openai;
 mod servers;
 
-use super::endpoint::Family;
+use super::endpoint::{Endpoint, Family};
 use super::fact::Answers;
 
-/// The reader of a family's answers.
-pub const fn of(family: Family) -> &'static Answers {
-    match family {
+/// Operations on things that are kept: their ids and models are not an answer's.
+const KEEPING: &[&str] =
+    &["batch", "files", "fine_tuning", "vector_stores", "cache", "models", "other"];
+
+/// The reader of an endpoint's answers.
+pub fn of(endpoint: &Endpoint) -> &'static Answers {
+    if KEEPING.contains(&endpoint.operation) && endpoint.family != Family::Replicate {
+        return &openai::KEPT;
+    }
+    match endpoint.family {
+        Family::OpenAiAssistants => &openai::RUNS,
         Family::OpenAiResponses => &openai::RESPONSES,
         Family::OpenAiRealtime => &openai::REALTIME,
         Family::OpenAiChat | Family::OpenAiCompletions => &openai::CHAT,
@@ -24,7 +32,6 @@ pub const fn of(family: Family) -> &'static Answers {
         | Family::OpenAiImages
         | Family::OpenAiAudio
         | Family::OpenAiModerations
-        | Family::OpenAiAssistants
         | Family::OpenAiBatches
         | Family::MistralConversations
         | Family::Triton

@@ -7,6 +7,9 @@ use crate::ai::json::Key::{self, *};
 
 pub(super) const CHAT: Answers = Answers { ends_itself: true, ..plain(chat) };
 pub(super) const OBJECTS: Answers = plain(object);
+/// Only errors are read.
+pub(super) const KEPT: Answers = plain(errors);
+pub(super) const RUNS: Answers = plain(run);
 /// Kinds of items that are calls of the client's tools.
 const TOOLS: &[&str] = &["function_call", "custom_tool_call", "mcp_call"];
 pub(super) const RESPONSES: Answers = Answers {
@@ -58,11 +61,21 @@ pub(super) fn object(keys: &[Key]) -> Option<Fact> {
         [Model | ModelVersionSnake] => Some(Fact::Model),
         [Usage, counts @ ..] => usage(counts),
         // Aleph Alpha.
-        [NumPromptTokens | InputTokens | TotalTokensCamel] => {
+        [NumPromptTokens | InputTokensCamel | InputTokens | TotalTokensCamel] => {
             Some(Fact::Count(crate::ai::fact::Count::Input))
         }
         [NumGeneratedTokens] => Some(Fact::Count(crate::ai::fact::Count::Output)),
         [Completions, Item, FinishReason] => Some(Fact::Finish),
+        _ => errors(keys),
+    }
+}
+
+/// Assistants: a thread's run is what costs.
+fn run(keys: &[Key]) -> Option<Fact> {
+    match keys {
+        [Object] => Some(Fact::Kind),
+        [Id] => Some(Fact::IdOf("thread.run")),
+        [Usage, counts @ ..] => usage(counts),
         _ => errors(keys),
     }
 }

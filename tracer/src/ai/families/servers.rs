@@ -25,6 +25,7 @@ fn replicate(keys: &[Key]) -> Option<Fact> {
     Some(match keys {
         [Id] => Fact::Id,
         [Model] => Fact::Model,
+        [Status] => Fact::WeakFinish,
         [Metrics, InputTokenCountSnake] => Fact::Count(Count::Input),
         [Metrics, OutputTokenCountSnake] => Fact::Count(Count::Output),
         [Output] | [Output, Item] => Fact::Content,

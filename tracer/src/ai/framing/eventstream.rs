@@ -8,7 +8,7 @@ use bytes::{Buf as _, Bytes, BytesMut};
 /// Longest message kept.
 pub const MAX_MESSAGE: usize = 256 * 1024;
 /// Total length, headers' length, checksum of both.
-const PRELUDE: usize = 12;
+pub(super) const PRELUDE: usize = 12;
 const CHECKSUM: usize = 4;
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +37,13 @@ pub struct Parser {
     /// The place is lost: lengths cannot be trusted any more.
     lost: bool,
     counters: Counters,
+}
+
+/// Whether bytes begin like a message: the checksum of its lengths is right.
+pub(super) fn is_prelude(bytes: &[u8]) -> bool {
+    let Some((lengths, rest)) = bytes.split_at_checked(8) else { return false };
+    let sum = rest.get(..4).and_then(|sum| sum.try_into().ok()).map(u32::from_be_bytes);
+    sum == Some(crc32fast::hash(lengths))
 }
 
 impl Parser {

@@ -51,6 +51,12 @@ impl Framing {
         if fields.iter().any(|field| field.starts_with(bytes)) {
             return None;
         }
+        if bytes.len() < eventstream::PRELUDE && bytes.first() == Some(&0) {
+            return None;
+        }
+        if eventstream::is_prelude(bytes) {
+            return Some(Self::EventStream);
+        }
         Some(Self::Opaque)
     }
 }

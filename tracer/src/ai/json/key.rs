@@ -47,6 +47,7 @@ keys! {
     BlockReason "blockReason" WORD;
     Bytes "bytes" 48 * 1024;
     CacheCreationInputTokens "cache_creation_input_tokens" WORD;
+    CacheCreationTokens "cache_creation_tokens" WORD;
     CachedContentTokenCount "cachedContentTokenCount" WORD;
     CachedTokens "cached_tokens" WORD;
     CacheReadInputTokenCount "cacheReadInputTokenCount" WORD;
