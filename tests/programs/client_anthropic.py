@@ -41,11 +41,11 @@ async def asynchronous():
             identifier = calls.request_id(raw.headers)
             if args.stream:
                 events = calls.Events()
-                async for event in raw.parse():
+                async for event in await raw.parse():
                     events.read(event.to_dict())
                 calls.say(events.heard(raw.status_code, identifier))
             else:
-                calls.say(calls.heard(raw.status_code, identifier, raw.parse().to_dict()))
+                calls.say(calls.heard(raw.status_code, identifier, await raw.parse().to_dict()))
         except anthropic.AnthropicError as error:
             calls.fail(error)
 

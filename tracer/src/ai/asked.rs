@@ -8,6 +8,8 @@ use super::json::{Key, Key::*, Path, Value, Visitor};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Asked {
     pub model: Option<String>,
+    /// Replicate's name of what is run.
+    pub version: Option<String>,
     pub stream: Option<bool>,
     pub max_tokens: Option<u64>,
     pub temperature: Option<f64>,
@@ -52,6 +54,7 @@ impl Visitor for Asked {
                     self.model = Some(text.to_owned());
                 }
             }
+            [Version] => self.version = value.text().map(str::to_owned),
             [Stream] => {
                 if let Value::Bool(stream) = value {
                     self.stream = Some(stream);

@@ -307,13 +307,13 @@ impl Exchange {
             outcome,
             operation: self.endpoint.operation,
             provider: provider.otel,
-            request_model: self.asked.model.clone().or_else(|| self.endpoint.model.clone()),
+            request_model: self.request_model(),
             response_model: self.learned.model.clone(),
             stream,
             max_tokens: self.asked.max_tokens,
             temperature: self.asked.temperature,
             top_p: self.asked.top_p,
-            response_id: self.learned.id.clone(),
+            response_id: self.learned.id.clone().filter(|_| self.status().is_none_or(|s| s < 400)),
             finish_reasons: self.learned.finish_reasons(),
             tools_called: self.learned.tools.clone(),
             tools_offered: self.asked.tools,
@@ -337,6 +337,11 @@ impl Exchange {
             rate_limits,
             capture: self.capture(end),
         })
+    }
+
+    fn request_model(&self) -> Option<String> {
+        let version = || self.asked.version.clone().filter(|_| self.endpoint.family == Family::Replicate);
+        self.asked.model.clone().or_else(|| self.endpoint.model.clone()).or_else(version)
     }
 
     const fn capture(&self, end: &Ended<'_>) -> Capture {

@@ -46,6 +46,10 @@ pub enum Fact {
     /// An id that counts if the document is of this kind.
     IdOf(&'static str),
     Model,
+    /// A model that counts if the document is of this kind.
+    ModelOf(&'static str),
+    /// What the document is (`object`), besides its kind.
+    Object,
     Count(Count),
     /// Used where no [`Fact::Count`] says so: some report twice, once without all parts.
     Fallback(Count),
@@ -58,6 +62,10 @@ pub enum Fact {
     WeakFinish,
     /// A called tool.
     Tool,
+    /// A called tool in a stream, told once or with every piece; its index and id stand beside it.
+    ToolPiece,
+    ToolIndex,
+    ToolId,
     /// A called tool if the [`Fact::ItemKind`] beside it says that the item is one.
     ItemName,
     ItemKind,
@@ -210,12 +218,23 @@ struct Document {
     kind: Option<String>,
     item: Item,
     names: Vec<String>,
-    ids: Vec<(&'static str, String)>,
+    object: Option<String>,
+    ids: Option<(&'static str, String)>,
+    models: Option<(&'static str, String)>,
+    tool: ToolDelta,
     choice: Option<u32>,
     finish: Option<(usize, u32, String)>,
     error: ErrorText,
     weak_error: ErrorText,
     error_event: bool,
+}
+
+/// A tool's call as one event of a stream tells of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct ToolDelta {
+    index: Option<u64>,
+    id: Option<String>,
+    name: Option<String>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -236,6 +255,7 @@ pub struct Learned {
     finish: Vec<(u32, String)>,
     weak_finish: Option<String>,
     pub tools: Vec<String>,
+    pieces: Vec<ToolDelta>,
     pub error: ErrorText,
     /// Told besides an answer; means nothing unless that failed.
     pub weak_error: ErrorText,
@@ -261,6 +281,7 @@ impl Learned {
             finish: Vec::new(),
             weak_finish: None,
             tools: Vec::new(),
+            pieces: Vec::new(),
             error: ErrorText::default(),
             weak_error: ErrorText::default(),
             blocked: None,
@@ -352,6 +373,18 @@ impl Learned {
         }
     }
 
+    /// Some servers repeat the name with every piece of the arguments.
+    fn tool_piece(&mut self, piece: ToolDelta) {
+        let Some(name) = piece.name.clone() else { return };
+        if piece.index.is_some() && self.pieces.contains(&piece) {
+            return;
+        }
+        if self.pieces.len() < MAX_LIST {
+            self.pieces.push(piece);
+        }
+        self.put_tool(name);
+    }
+
     fn item(&mut self, level: usize) -> &mut Item {
         let item = &mut self.document.item;
         if item.level != level {
@@ -372,8 +405,13 @@ impl Learned {
             }
             Fact::IdOf(object) => {
                 let id = text.map(str::to_owned);
-                self.document.ids.extend(id.map(|id| (object, id)));
+                self.document.ids = id.map(|id| (object, id));
             }
+            Fact::ModelOf(object) => {
+                let model = text.map(str::to_owned);
+                self.document.models = model.map(|model| (object, model));
+            }
+            Fact::Object => self.document.object = text.map(str::to_owned),
             Fact::Model => {
                 if let Some(text) = text {
                     self.model = Some(text.to_owned());
@@ -413,6 +451,12 @@ impl Learned {
                     self.put_tool(text.to_owned());
                 }
             }
+            Fact::ToolPiece => {
+                self.content |= text.is_some();
+                self.document.tool.name = text.map(str::to_owned);
+            }
+            Fact::ToolIndex => self.document.tool.index = value.count(),
+            Fact::ToolId => self.document.tool.id = text.map(str::to_owned),
             Fact::ItemName => self.item(level).name = text.map(str::to_owned),
             Fact::ItemKind => self.item(level).kind = text.map(str::to_owned),
             Fact::Content => self.content |= text.is_some(),
@@ -451,6 +495,10 @@ impl Visitor for Learned {
         if matches!(path.keys(), [.., Key::Choices | Key::Candidates, Key::Item]) {
             self.document.choice = None;
         }
+        if matches!(path.keys(), [.., Key::ToolCalls, Key::Item]) {
+            let piece = std::mem::take(&mut self.document.tool);
+            self.tool_piece(piece);
+        }
         let item = &mut self.document.item;
         if item.level == level && (item.name.is_some() || item.kind.is_some()) {
             let Item { kind, name, .. } = std::mem::take(item);
@@ -483,11 +531,16 @@ impl Learned {
                 self.put_tool(name);
             }
         }
-        if let Some((_, id)) = document.ids.into_iter().find(|(object, _)| kind == Some(object)) {
+        let is = |what: &str| kind == Some(what) || document.object.as_deref() == Some(what);
+        if let Some((_, id)) = document.ids.filter(|(what, _)| is(what)) {
             self.id.get_or_insert(id);
         }
+        if let Some((_, model)) = document.models.filter(|(what, _)| is(what)) {
+            self.model = Some(model);
+        }
         self.terminal |= kind.is_some_and(|kind| self.answers.last_documents.contains(&kind));
-        let Document { mut error, weak_error, error_event, .. } = document;
+        let (mut error, weak_error, error_event) =
+            (document.error, document.weak_error, document.error_event);
         if error.is_empty() && error_event {
             error = weak_error;
         } else if error.is_empty() {

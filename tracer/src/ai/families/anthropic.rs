@@ -14,9 +14,11 @@ pub(super) const MESSAGES: Answers = Answers {
 
 pub(super) fn messages(keys: &[Key]) -> Option<Fact> {
     Some(match keys {
+        [Message, Id] => Fact::Id,
         [Message, start @ ..] if !start.is_empty() => return messages(start),
         [Type] => Fact::Kind,
-        [Id] => Fact::Id,
+        // Text completions of old, and other models' bodies in Bedrock, have ids of their own kinds.
+        [Id] => Fact::IdOf("message"),
         [Model] => Fact::Model,
         [StopReason] | [Delta, StopReason] => Fact::Finish,
         [Usage, counts @ ..] => return usage(counts),

@@ -27,6 +27,9 @@ pub(super) fn chat(keys: &[Key]) -> Option<Fact> {
         [Choices, Item, choice @ ..] => match choice {
             [FinishReason] => Some(Fact::Finish),
             [Index] => Some(Fact::Choice),
+            [Delta, ToolCalls, Item, Function, Name] => Some(Fact::ToolPiece),
+            [Delta, ToolCalls, Item, Index] => Some(Fact::ToolIndex),
+            [Delta, ToolCalls, Item, Id] => Some(Fact::ToolId),
             [Message | Delta, said @ ..] => message(said),
             [Text] => Some(Fact::Content),
             // Moonshot's streams.
@@ -73,8 +76,9 @@ pub(super) fn object(keys: &[Key]) -> Option<Fact> {
 /// Assistants: a thread's run is what costs.
 fn run(keys: &[Key]) -> Option<Fact> {
     match keys {
-        [Object] => Some(Fact::Kind),
+        [Object] => Some(Fact::Object),
         [Id] => Some(Fact::IdOf("thread.run")),
+        [Model] => Some(Fact::ModelOf("thread.run")),
         [Usage, counts @ ..] => usage(counts),
         _ => errors(keys),
     }
