@@ -13,6 +13,7 @@ use super::fact::{Count, Learned};
 use super::failure::{ErrorFacts, classify};
 use super::framing::{Framing, SNIFF, eventstream, multipart};
 use super::json::Scanner;
+use super::template::Template;
 use super::providers::{self, OPENAI_COMPATIBLE, Provider};
 use super::{families, rate_limit, sdk};
 use crate::event::{BootTime, FlowKey};
@@ -46,9 +47,18 @@ enum AnswerBody {
     /// The first bytes must tell.
     Sniff(Vec<u8>),
     Json(Box<Scanner>),
-    Sse(Box<sse::Parser>, Box<Scanner>),
+    Sse(Box<Stream>),
     EventStream(Box<eventstream::Parser>, Box<Scanner>),
     Opaque,
+}
+
+/// A stream of events.
+#[derive(Debug)]
+struct Stream {
+    parser: sse::Parser,
+    scanner: Scanner,
+    /// The last event, if more of its kind need not be parsed.
+    template: Option<Template>,
 }
 
 #[derive(Debug)]
@@ -114,7 +124,7 @@ impl Exchange {
         };
         let answer = match &self.answer_body {
             AnswerBody::Json(scanner) => scanner.memory(),
-            AnswerBody::Sse(parser, scanner) => parser.memory() + scanner.memory(),
+            AnswerBody::Sse(stream) => stream.memory(),
             AnswerBody::EventStream(parser, scanner) => parser.memory() + scanner.memory(),
             _ => 0,
         };
@@ -220,12 +230,7 @@ impl Exchange {
                 scanner.push(&data, learned);
                 self.streamed |= learned.documents > 1;
             }
-            AnswerBody::Sse(parser, scanner) => {
-                parser.push(data);
-                while let Some(event) = parser.poll() {
-                    sse_event(learned, scanner, &event);
-                }
-            }
+            AnswerBody::Sse(stream) => stream.push(data, learned),
             AnswerBody::EventStream(parser, scanner) => {
                 parser.push(data);
                 while let Some(message) = parser.poll() {
@@ -242,7 +247,7 @@ impl Exchange {
         self.learned.forget_document();
         match &mut self.answer_body {
             AnswerBody::Json(scanner) => scanner.gap(),
-            AnswerBody::Sse(parser, _) => parser.gap(),
+            AnswerBody::Sse(stream) => stream.parser.gap(),
             AnswerBody::EventStream(parser, _) => parser.gap(),
             AnswerBody::Sniff(seen) => {
                 seen.clear();
@@ -258,9 +263,9 @@ impl Exchange {
             AnswerBody::Json(scanner) => {
                 let _whole = scanner.finish(learned);
             }
-            AnswerBody::Sse(parser, scanner) => {
-                if let Some(event) = parser.tail() {
-                    sse_event(learned, scanner, &event);
+            AnswerBody::Sse(stream) => {
+                if let Some(event) = stream.parser.tail() {
+                    stream.event(learned, event);
                 }
             }
             AnswerBody::EventStream(parser, _) => {
@@ -483,7 +488,11 @@ impl AnswerBody {
         let scanner = Box::new(Scanner::sequence());
         match framing {
             Framing::Json => Self::Json(scanner),
-            Framing::Sse => Self::Sse(Box::default(), scanner),
+            Framing::Sse => Self::Sse(Box::new(Stream {
+                parser: sse::Parser::default(),
+                scanner: *scanner,
+                template: None,
+            })),
             Framing::EventStream => Self::EventStream(Box::default(), scanner),
             Framing::Opaque => Self::Opaque,
         }
@@ -501,17 +510,38 @@ fn unnamed(family: Family) -> &'static Provider {
     providers::by_id(id).unwrap_or(&OPENAI_COMPATIBLE)
 }
 
-fn sse_event(learned: &mut Learned, scanner: &mut Scanner, event: &sse::Event) {
-    if event.data.trim_ascii() == b"[DONE]" {
-        learned.terminal = true;
-        return;
+impl Stream {
+    fn push(&mut self, data: Bytes, learned: &mut Learned) {
+        self.parser.push(data);
+        while let Some(event) = self.parser.poll() {
+            self.event(learned, event);
+        }
     }
-    let name = event.name.as_deref().and_then(|name| std::str::from_utf8(name).ok());
-    learned.begin(name);
-    scanner.reset();
-    scanner.push(&event.data, learned);
-    // Whether it was whole does not matter: what was read stands.
-    let _whole = scanner.finish(learned);
+
+    fn event(&mut self, learned: &mut Learned, event: sse::Event) {
+        if self.template.as_ref().is_some_and(|same| same.fits(event.name.as_ref(), &event.data)) {
+            learned.documents += 1;
+            return;
+        }
+        if event.data.trim_ascii() == b"[DONE]" {
+            learned.terminal = true;
+            return;
+        }
+        let name = event.name.as_deref().and_then(|name| std::str::from_utf8(name).ok());
+        learned.begin(name);
+        self.scanner.reset();
+        self.scanner.push(&event.data, learned);
+        let whole = self.scanner.finish(learned).is_ok();
+        if let (true, Some(holes)) = (whole, learned.holes()) {
+            self.template = Template::new(event.name, event.data, holes).or(self.template.take());
+        }
+    }
+
+    fn memory(&self) -> usize {
+        self.parser.memory()
+            + self.scanner.memory()
+            + self.template.as_ref().map_or(0, Template::memory)
+    }
 }
 
 fn stream_message(learned: &mut Learned, scanner: &mut Scanner, message: &eventstream::Message) {

@@ -3,8 +3,11 @@
 //! In: [`Fact`]s that a family's map finds in a body, document by document. Out: [`Learned`]. Limits:
 //! [`MAX_LIST`] finish reasons and tool names; texts as the scanner cut them.
 
+use std::ops::Range;
+
 use super::call::Usage;
 use super::json::{Key, Path, Value, Visitor};
+use super::template::Hole;
 
 /// Most finish reasons, and most tool names, kept of one call.
 pub const MAX_LIST: usize = 128;
@@ -80,6 +83,26 @@ pub enum Fact {
     Error(ErrorPart),
     /// Means something only in an answer that failed by its status or by another place.
     WeakError(ErrorPart),
+}
+
+impl Fact {
+    /// To learn it again from the same bytes changes nothing.
+    const fn repeats(self) -> bool {
+        matches!(
+            self,
+            Self::Id
+                | Self::IdOf(_)
+                | Self::Model
+                | Self::ModelOf(_)
+                | Self::Object
+                | Self::Count(_)
+                | Self::Fallback(_)
+                | Self::Choice
+                | Self::WeakFinish
+                | Self::ToolIndex
+                | Self::Kind
+        )
+    }
 }
 
 /// How a family counts.
@@ -268,6 +291,10 @@ pub struct Learned {
     /// Something was left out because a list was full.
     pub overflowed: bool,
     document: Document,
+    /// Values of the document under way that mean nothing.
+    holes: Vec<Hole>,
+    /// The document under way teaches nothing if it comes again.
+    repeatable: bool,
 }
 
 impl Learned {
@@ -290,6 +317,8 @@ impl Learned {
             documents: 0,
             overflowed: false,
             document: Document::default(),
+            holes: Vec::new(),
+            repeatable: true,
         }
     }
 
@@ -299,11 +328,18 @@ impl Learned {
 
     /// A document begins; its kind when the framing knows it (an SSE event's name).
     pub fn begin(&mut self, kind: Option<&str>) {
+        self.holes.clear();
+        self.repeatable = true;
         self.document = Document {
             kind: kind.map(str::to_owned),
             error_event: kind == Some("error"),
             ..Document::default()
         };
+    }
+
+    /// What may differ in documents that teach no more than the last one did.
+    pub fn holes(&mut self) -> Option<Vec<Hole>> {
+        (self.repeatable && self.content).then(|| std::mem::take(&mut self.holes))
     }
 
     /// An exception's name, and its message where the frame has it.
@@ -478,9 +514,22 @@ impl Learned {
 
 impl Visitor for Learned {
     fn value(&mut self, path: &Path, value: Value<'_>) {
+        self.value_at(path, value, 0..0);
+    }
+
+    fn value_at(&mut self, path: &Path, value: Value<'_>, span: Range<usize>) {
         // Some streams are one array of documents, and some errors are wrapped in one.
         let keys = path.keys().strip_prefix(&[Key::Item]).unwrap_or(path.keys());
-        if let Some(fact) = (self.answers.map)(keys) {
+        let fact = (self.answers.map)(keys);
+        if matches!(fact, None | Some(Fact::Content)) {
+            if let Value::Text { .. } | Value::Number(_) = value {
+                let is_text = matches!(value, Value::Text { .. });
+                self.holes.push(Hole { span, is_text });
+            }
+        } else if !fact.is_some_and(Fact::repeats) && value != Value::Null {
+            self.repeatable = false;
+        }
+        if let Some(fact) = fact {
             self.fact(fact, path, keys, value);
         }
     }

@@ -15,3 +15,4 @@ pub mod json;
 pub mod providers;
 pub mod rate_limit;
 mod sdk;
+pub mod template;

@@ -11,4 +11,5 @@ mod scanner;
 
 pub use self::key::Key;
 pub use self::path::Path;
+pub(crate) use self::scanner::plain_run;
 pub use self::scanner::{JsonError, MAX_DEPTH, Scanner, Value, Visitor};

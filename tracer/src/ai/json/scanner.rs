@@ -1,5 +1,7 @@
 //! The scanner: one state per byte, strings in runs.
 
+use std::ops::Range;
+
 use super::number::Number;
 use super::{Key, Path};
 
@@ -40,6 +42,11 @@ impl<'a> Value<'a> {
 /// What is told of a document.
 pub trait Visitor {
     fn value(&mut self, path: &Path, value: Value<'_>);
+    /// The same with the value's place in what was last pushed, quotes left out; only of use when
+    /// the whole document was pushed at once.
+    fn value_at(&mut self, path: &Path, value: Value<'_>, _span: Range<usize>) {
+        self.value(path, value);
+    }
     /// An object or array opens.
     fn open(&mut self, _path: &Path) {}
     /// An object or array ends; `items`: elements or members it had.
@@ -100,6 +107,9 @@ pub struct Scanner {
     text: Vec<u8>,
     cap: usize,
     cut: bool,
+    /// Where in the pushed bytes the scan is, and where the value under way began.
+    at: usize,
+    begin: usize,
     /// First half of a surrogate pair.
     surrogate: Option<u16>,
     /// Looking for the next line after an error or a hole in a sequence.
@@ -128,6 +138,8 @@ impl Scanner {
             text: Vec::new(),
             cap: 0,
             cut: false,
+            at: 0,
+            begin: 0,
             surrogate: None,
             resync: false,
         }
@@ -211,6 +223,7 @@ impl Scanner {
     fn scan(&mut self, data: &[u8], visitor: &mut impl Visitor) -> Result<(), (JsonError, usize)> {
         let mut at = 0;
         while let Some(&byte) = data.get(at) {
+            self.at = at;
             if let State::Text { key } = self.state {
                 at += self.text_run(&data[at..], key, visitor).ok_or((JsonError::Syntax, at))?;
                 continue;
@@ -335,7 +348,10 @@ impl Scanner {
                     if object { State::Key { close: true } } else { State::Value { close: true } };
             }
             b'"' => self.begin_text(false),
-            b'-' | b'0'..=b'9' => self.state = State::Number(Number::new(byte)),
+            b'-' | b'0'..=b'9' => {
+                self.begin = self.at;
+                self.state = State::Number(Number::new(byte));
+            }
             b't' => self.state = State::Word { rest: b"rue", value: Word::True },
             b'f' => self.state = State::Word { rest: b"alse", value: Word::False },
             b'n' => self.state = State::Word { rest: b"ull", value: Word::Null },
@@ -351,7 +367,7 @@ impl Scanner {
     }
 
     fn scalar(&mut self, visitor: &mut impl Visitor, value: Value<'_>) {
-        visitor.value(&self.path, value);
+        visitor.value_at(&self.path, value, self.begin..self.at.max(self.begin));
         self.ended(visitor);
     }
 
@@ -380,6 +396,7 @@ impl Scanner {
         self.cap = if key { MAX_KEY } else { self.path.cap() };
         self.cut = false;
         self.surrogate = None;
+        self.begin = self.at + 1;
         self.state = State::Text { key };
     }
 
@@ -390,6 +407,7 @@ impl Scanner {
             self.unpaired();
             self.keep(data.get(..run)?);
         }
+        self.at += run;
         match data.get(run) {
             None => return Some(run),
             Some(b'"') => self.end_text(key, visitor),
@@ -459,7 +477,7 @@ impl Scanner {
 }
 
 /// How many bytes from the start of `data` are neither quote, backslash nor control: eight at a time.
-fn plain_run(data: &[u8]) -> usize {
+pub(crate) fn plain_run(data: &[u8]) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x8080_8080_8080_8080;
     let zero = |x: u64| x.wrapping_sub(ONES) & !x & HIGH;
