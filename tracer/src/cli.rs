@@ -1,16 +1,20 @@
 //! The command line: what a person types, and what comes back as an exit code.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::ai::providers::HostTable;
 use crate::kernel::load::LoadError;
 use crate::sinks::names::Semconv;
-use crate::{doctor, run, sinks};
+use crate::recording::{self, Header, Kind};
+use crate::sinks::clock::WallClock;
+use crate::{doctor, replay, run, sinks};
 
 /// sysexits(3): what failed is the machine's permission, or the machine.
 const NO_PERMISSION: u8 = 77;
@@ -31,6 +35,10 @@ pub struct Cli {
 enum Command {
     /// Print events as they happen, one JSON object a line
     Stream(Stream),
+    /// Record what happens to a file, for `replay`
+    Record(RecordArgs),
+    /// Print the events of a recording; needs no privileges
+    Replay(ReplayArgs),
     /// Say whether this host can run aitrace, and the one thing to fix if not
     Doctor(Doctor),
     /// Print the JSON Schema of the events
@@ -48,15 +56,40 @@ struct Stream {
     /// Decoding threads [default: cores - 1]
     #[arg(long, value_name = "N")]
     workers: Option<usize>,
-    /// OpenTelemetry names to use
-    #[arg(long, value_enum, default_value = "latest")]
-    semconv: SemconvArg,
     /// Seconds between heartbeats
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = clap::value_parser!(u64).range(1..=3600))]
     heartbeat: u64,
     /// Stop after so many seconds
     #[arg(long, value_name = "SECONDS")]
     duration: Option<u64>,
+    #[command(flatten)]
+    decoding: Decoding,
+}
+
+#[derive(Debug, Args)]
+struct RecordArgs {
+    /// The file to make; it must not exist
+    file: PathBuf,
+    /// Record plaintext too, prompts and keys included, so that a replay can decode it anew
+    #[arg(long)]
+    with_content: bool,
+    #[command(flatten)]
+    stream: Stream,
+}
+
+#[derive(Debug, Args)]
+struct ReplayArgs {
+    file: PathBuf,
+    #[command(flatten)]
+    decoding: Decoding,
+}
+
+/// What decoding depends on.
+#[derive(Debug, Args)]
+struct Decoding {
+    /// OpenTelemetry names to use
+    #[arg(long, value_enum, default_value = "latest")]
+    semconv: SemconvArg,
     /// Another host that is a provider, as HOST=PROVIDER; may be repeated
     #[arg(long = "host", value_name = "HOST=PROVIDER")]
     hosts: Vec<String>,
@@ -102,6 +135,8 @@ impl Cli {
     pub fn run(self) -> ExitCode {
         let result = match self.command {
             Command::Stream(stream) => stream.run(),
+            Command::Record(record) => record.run(),
+            Command::Replay(replay) => replay.run(),
             Command::Doctor(doctor) => {
                 return doctor::run(doctor.json, doctor.probes, &mut std::io::stdout());
             }
@@ -126,8 +161,8 @@ fn exit_code(error: &anyhow::Error) -> ExitCode {
     }
 }
 
-impl Stream {
-    fn run(self) -> anyhow::Result<()> {
+impl Decoding {
+    fn hosts(&self) -> anyhow::Result<Arc<HostTable>> {
         let mut hosts = HostTable::default();
         for entry in &self.hosts {
             let (host, provider) = entry
@@ -135,17 +170,66 @@ impl Stream {
                 .ok_or_else(|| anyhow::anyhow!("--host {entry}: write it as HOST=PROVIDER"))?;
             hosts.add(host, provider).map_err(|e| anyhow::anyhow!("--host {entry}: {e}"))?;
         }
-        let options = run::Options {
+        Ok(Arc::new(hosts))
+    }
+
+    const fn semconv(&self) -> Semconv {
+        match self.semconv {
+            SemconvArg::Latest => Semconv::Latest,
+            SemconvArg::V1_41 => Semconv::V1_41,
+        }
+    }
+}
+
+impl Stream {
+    fn options(&self) -> run::Options {
+        run::Options {
             ring_bytes: self.ring_kib.unwrap_or(self.ring),
             workers: self.workers,
-            semconv: match self.semconv {
-                SemconvArg::Latest => Semconv::Latest,
-                SemconvArg::V1_41 => Semconv::V1_41,
-            },
+            semconv: self.decoding.semconv(),
             heartbeat: Duration::from_secs(self.heartbeat),
             duration: self.duration.map(Duration::from_secs),
+        }
+    }
+
+    fn run(self) -> anyhow::Result<()> {
+        let output = std::io::BufWriter::new(std::io::stdout());
+        run::stream(&self.options(), self.decoding.hosts()?, output, None)
+    }
+}
+
+impl RecordArgs {
+    fn run(self) -> anyhow::Result<()> {
+        let kind = if self.with_content { Kind::Content } else { Kind::Reduced };
+        let header = Header {
+            kind,
+            clock_offset_ns: WallClock::sample().offset_ns(),
+            host: run::host_name().unwrap_or_default(),
         };
-        run::stream(&options, Arc::new(hosts), std::io::BufWriter::new(std::io::stdout()))
+        let shown = self.file.display().to_string();
+        let mut file = recording::create(&self.file, &header).context(shown)?;
+        let (options, hosts) = (self.stream.options(), self.stream.decoding.hosts()?);
+        match kind {
+            Kind::Reduced => run::stream(&options, hosts, recording::Lines(file), None),
+            Kind::Content => {
+                let mut broken = false;
+                let tap = move |record: &[u8]| {
+                    // Said once; the recording then ends where it broke.
+                    if !broken && let Err(error) = recording::write_frame(&mut file, record) {
+                        broken = true;
+                        tracing::error!(%error, "the recording ends here");
+                    }
+                };
+                run::stream(&options, hosts, std::io::sink(), Some(Box::new(tap)))
+            }
+        }
+    }
+}
+
+impl ReplayArgs {
+    fn run(self) -> anyhow::Result<()> {
+        let output = std::io::BufWriter::new(std::io::stdout());
+        replay::run(&self.file, self.decoding.hosts()?, self.decoding.semconv(), output)
     }
 }
 

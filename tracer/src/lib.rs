@@ -22,8 +22,10 @@ pub mod pipeline;
 
 pub mod attribution;
 pub mod record;
+pub mod recording;
 pub mod sinks;
 
 pub mod cli;
 pub mod doctor;
+pub mod replay;
 pub mod run;

@@ -3,7 +3,6 @@
 //! In: process events, calls. Out: [`AttributedCall`]s.
 
 use std::collections::HashMap;
-use std::path::Path;
 
 use super::cgroup::Cgroups;
 use super::process::{Limits, Process, ProcessTable};
@@ -19,6 +18,12 @@ const MAX_USERS: usize = 4096;
 #[derive(Debug)]
 pub struct Owners {
     processes: ProcessTable,
+    /// What this host can be asked; nothing when the calls are of another.
+    host: Option<Host>,
+}
+
+#[derive(Debug)]
+struct Host {
     procfs: Procfs,
     cgroups: Cgroups,
     users: HashMap<u32, String>,
@@ -26,12 +31,9 @@ pub struct Owners {
 
 impl Default for Owners {
     fn default() -> Self {
-        Self {
-            processes: ProcessTable::new(Limits::default()),
-            procfs: Procfs::default(),
-            cgroups: Cgroups::open(),
-            users: HashMap::new(),
-        }
+        let host =
+            Host { procfs: Procfs::default(), cgroups: Cgroups::open(), users: HashMap::new() };
+        Self { processes: ProcessTable::new(Limits::default()), host: Some(host) }
     }
 }
 
@@ -41,19 +43,39 @@ impl Owners {
         self.processes.push(event);
     }
 
+    /// For recorded calls: their events alone tell.
+    pub fn recorded() -> Self {
+        Self { processes: ProcessTable::new(Limits::default()), host: None }
+    }
+
     /// Finds the call's owner.
     pub fn attribute(&mut self, call: Call) -> AttributedCall {
         let key = call.flow.process;
-        let procfs = &self.procfs;
-        let owner = self.processes.lookup(key, |key| procfs.read(key));
-        let from_owner = owner.as_deref().and_then(|owner: &Process| owner.cgroup_path.clone());
-        let cgroup_path = from_owner.or_else(|| self.cgroups.path(call.cgroup_id)).or_else(|| {
-            // Only while the id still means this process.
-            procfs.key(key.tgid).filter(|now| now.start.0.abs_diff(key.start.0) < 20_000_000)?;
-            procfs.cgroup(key.tgid)
+        let host = &mut self.host;
+        let owner = self
+            .processes
+            .lookup(key, |key| host.as_ref().and_then(|host| host.procfs.read(key)));
+        let known: Option<&Process> = owner.as_deref();
+        let cgroup_path = known
+            .and_then(|owner| owner.cgroup_path.clone())
+            .or_else(|| host.as_mut()?.cgroup(&call));
+        let user = known.and_then(|owner| owner.uid).map(|uid| match host {
+            Some(host) => host.user(uid),
+            None => uid.to_string(),
         });
-        let user = owner.as_deref().and_then(|owner| owner.uid).map(|uid| self.user(uid));
         AttributedCall { call, process: key, owner, user, cgroup_path }
+    }
+}
+
+impl Host {
+    fn cgroup(&mut self, call: &Call) -> Option<String> {
+        let key = call.flow.process;
+        self.cgroups.path(call.cgroup_id).or_else(|| {
+            // Only while the id still means this process.
+            let now = self.procfs.key(key.tgid)?;
+            (now.start.0.abs_diff(key.start.0) < 20_000_000).then_some(())?;
+            self.procfs.cgroup(key.tgid)
+        })
     }
 
     fn user(&mut self, uid: u32) -> String {
@@ -61,7 +83,7 @@ impl Owners {
             self.users.clear();
         }
         let name = || {
-            let passwd = std::fs::read_to_string(Path::new(PASSWD)).unwrap_or_default();
+            let passwd = std::fs::read_to_string(PASSWD).unwrap_or_default();
             procfs::user_name(&passwd, uid)
         };
         self.users.entry(uid).or_insert_with(name).clone()

@@ -37,11 +37,20 @@ pub struct Drain {
     /// Last sequence number by CPU.
     last: HashMap<u32, u64>,
     slab: BytesMut,
+    tap: Option<Tap>,
 }
+
+/// Sees each record as it came up.
+pub type Tap = Box<dyn FnMut(&[u8]) + Send>;
 
 impl Drain {
     pub(super) fn new(ring: RingBuf<MapData>) -> Self {
-        Self { ring, counts: Arc::default(), last: HashMap::new(), slab: BytesMut::new() }
+        Self { ring, counts: Arc::default(), last: HashMap::new(), slab: BytesMut::new(), tap: None }
+    }
+
+    /// Shows every record to `tap` before it is decoded.
+    pub fn tap(&mut self, tap: Tap) {
+        self.tap = Some(tap);
     }
 
     pub fn counts(&self) -> Arc<DrainCounts> {
@@ -72,6 +81,9 @@ impl Drain {
             drop(item);
             self.counts.received.add(1);
             let record: Bytes = self.slab.split().freeze();
+            if let Some(tap) = &mut self.tap {
+                tap(&record);
+            }
             match decode(&record) {
                 Ok(event) => {
                     let origin = event.origin();

@@ -27,6 +27,7 @@ use anyhow::Context as _;
 use crate::ai::providers::{HostTable, kernel_hosts};
 use crate::discover::scan::Scanner;
 use crate::kernel::OBJECT;
+use crate::kernel::drain::Tap;
 use crate::kernel::load::{Kernel, KernelOptions};
 use crate::sinks::clock::WallClock;
 use crate::sinks::jsonl::{Jsonl, RunInfo};
@@ -71,7 +72,7 @@ impl Default for Options {
 }
 
 /// Loads, attaches and streams events to `writer` until a signal, the end of the duration, or the
-/// reader of the events goes away.
+/// reader of the events goes away. `tap` sees the ring's records.
 ///
 /// # Errors
 /// [`crate::kernel::load::LoadError`] inside, when the kernel side cannot run; what the writer says.
@@ -79,11 +80,15 @@ pub fn stream(
     options: &Options,
     hosts: Arc<HostTable>,
     writer: impl Write + Send + 'static,
+    tap: Option<Tap>,
 ) -> anyhow::Result<()> {
     let own = hosts.kernel_hosts().map(|(name, exact)| (Cow::Owned(name.to_owned()), exact));
     let ring = KernelOptions { ring_bytes: options.ring_bytes, wakeup_bytes: wakeup(options) };
     let Kernel { mut programs, mut drain, verdicts, counters } =
         Kernel::load(&ring, kernel_hosts().chain(own))?;
+    if let Some(tap) = tap {
+        drain.tap(tap);
+    }
     // Process events first: nothing that starts from now on is missed.
     programs.attach_process_events().context("attaching to the process tracepoints")?;
 
@@ -191,7 +196,8 @@ fn wait(
     })
 }
 
-fn host_name() -> Option<String> {
+/// What this host calls itself.
+pub fn host_name() -> Option<String> {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
     Some(name.trim().to_owned()).filter(|name| !name.is_empty())
 }

@@ -89,6 +89,7 @@ pub struct AiCall {
     #[serde(rename = "gen_ai.response.id", skip_serializing_if = "Option::is_none")]
     pub response_id: Option<String>,
     #[serde(rename = "gen_ai.response.finish_reasons", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
     pub finish_reasons: Vec<String>,
     #[serde(
         rename = "gen_ai.response.time_to_first_chunk",
@@ -156,6 +157,7 @@ pub struct AiCall {
     #[serde(rename = "aitrace.tools.offered", skip_serializing_if = "Option::is_none")]
     pub tools_offered: Option<u32>,
     #[serde(rename = "aitrace.tools.called", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(default)]
     pub tools_called: Vec<String>,
     #[serde(rename = "aitrace.capture")]
     pub capture: &'static str,
@@ -172,7 +174,15 @@ pub struct AiCall {
     pub retry_after_s: Option<f64>,
     /// `aitrace.rate_limit.<dimension>.<limit|remaining|reset_s>` as the provider's headers gave them.
     #[serde(flatten)]
-    pub rate_limits: BTreeMap<String, f64>,
+    pub rate_limits: BTreeMap<String, Figure>,
+}
+
+/// A whole number, or seconds.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Figure {
+    Count(u64),
+    Seconds(f64),
 }
 
 /// `heartbeat`: the agent's own state and its books.
@@ -322,7 +332,7 @@ fn who(attributed: &AttributedCall, creation_time: String, cutter: &mut Cutter) 
     }
 }
 
-fn rate_limits(call: &Call) -> BTreeMap<String, f64> {
+fn rate_limits(call: &Call) -> BTreeMap<String, Figure> {
     let limits = &call.rate_limits;
     let mut out = BTreeMap::new();
     let dimensions: [(&str, &Limit); 4] = [
@@ -333,12 +343,12 @@ fn rate_limits(call: &Call) -> BTreeMap<String, f64> {
     ];
     for (dimension, limit) in dimensions {
         let figures = [
-            ("limit", limit.limit.map(|v| v as f64)),
-            ("remaining", limit.remaining.map(|v| v as f64)),
-            ("reset_s", limit.reset_s),
+            ("limit", limit.limit.map(Figure::Count)),
+            ("remaining", limit.remaining.map(Figure::Count)),
+            ("reset_s", limit.reset_s.filter(|v| v.is_finite()).map(Figure::Seconds)),
         ];
         for (figure, value) in figures {
-            if let Some(value) = value.filter(|v| v.is_finite()) {
+            if let Some(value) = value {
                 out.insert(format!("aitrace.rate_limit.{dimension}.{figure}"), value);
             }
         }

@@ -1,0 +1,94 @@
+//! `aitrace replay`: a recording through the same pipeline, without a kernel and without root [edge].
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use bytes::Bytes;
+
+use crate::ai::providers::HostTable;
+use crate::attribution::owner::Owners;
+use crate::event::{BootTime, KernelEvent};
+use crate::kernel::decode::decode;
+use crate::pipeline::{Output, Pipeline};
+use crate::record::Record;
+use crate::recording::{Kind, Reader};
+use crate::sinks::clock::WallClock;
+use crate::sinks::jsonl::{Jsonl, RunInfo};
+use crate::sinks::names::Semconv;
+
+/// Replays `path` to `writer`.
+///
+/// # Errors
+/// [`crate::recording::RecordingError`], or what the writer says; a reader that goes away is none.
+pub fn run(path: &Path, hosts: Arc<HostTable>, semconv: Semconv, writer: impl Write) -> anyhow::Result<()> {
+    let mut reader = Reader::open(path).with_context(|| path.display().to_string())?;
+    let result = match reader.header.kind {
+        Kind::Reduced => events(&mut reader, writer),
+        Kind::Content => records(&mut reader, hosts, semconv, writer),
+    };
+    match result {
+        Err(error)
+            if error
+                .downcast_ref::<std::io::Error>()
+                .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe) =>
+        {
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// Events as they were written.
+fn events<R: std::io::BufRead>(reader: &mut Reader<R>, mut writer: impl Write) -> anyhow::Result<()> {
+    while let Some(frame) = reader.next()? {
+        writer.write_all(&frame)?;
+    }
+    Ok(writer.flush()?)
+}
+
+/// The ring's records, decoded anew.
+fn records<R: std::io::BufRead>(
+    reader: &mut Reader<R>,
+    hosts: Arc<HostTable>,
+    semconv: Semconv,
+    writer: impl Write,
+) -> anyhow::Result<()> {
+    let run = RunInfo {
+        host: Some(reader.header.host.clone()).filter(|host| !host.is_empty()),
+        bpf_hash: String::new(),
+        semconv,
+    };
+    let clock = WallClock::fixed(reader.header.clock_offset_ns);
+    let mut jsonl = Jsonl::new(writer, run, clock);
+    let mut pipeline = Pipeline::new(hosts);
+    let mut owners = Owners::recorded();
+    let mut last = BootTime::default();
+    let (mut calls, mut malformed) = (Vec::new(), 0_u64);
+    let mut keep = |output: Output| {
+        if let Output::Call(call) = output {
+            calls.push(call);
+        }
+    };
+    while let Some(frame) = reader.next()? {
+        let Ok(event) = decode(&Bytes::from(frame)) else {
+            malformed += 1;
+            continue;
+        };
+        last = last.max(event.origin().at);
+        owners.push(&event);
+        if !matches!(event, KernelEvent::Exec(_) | KernelEvent::Fork(_)) {
+            pipeline.push(event, &mut keep);
+        }
+    }
+    pipeline.finish(last, &mut keep);
+    for call in calls {
+        jsonl.write(&Record::Call(Box::new(owners.attribute(*call))))?;
+    }
+    jsonl.flush()?;
+    if malformed > 0 {
+        tracing::warn!(records = malformed, "records that make no sense were left out");
+    }
+    Ok(())
+}
