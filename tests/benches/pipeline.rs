@@ -8,9 +8,7 @@ use bytes::Bytes;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tests::render::frame;
 use tracer::ai::providers::HostTable;
-use tracer::event::{
-    BootTime, Chunk, Direction, FlowKey, FlowOpen, KernelEvent, Origin, Verdict,
-};
+use tracer::event::{BootTime, Chunk, Direction, FlowKey, FlowOpen, KernelEvent, Origin, Verdict};
 use tracer::http::h2::PREFACE;
 use tracer::pipeline::{Output, Pipeline};
 
@@ -76,7 +74,11 @@ fn bench(c: &mut Criterion, name: &str, bytes: usize, events: &[KernelEvent]) {
     let mut group = c.benchmark_group("pipeline");
     group.throughput(Throughput::Bytes(bytes as u64)).sample_size(20);
     group.bench_function(name, |b| {
-        b.iter_batched(|| events.to_vec(), |events| black_box(run(events)), criterion::BatchSize::LargeInput);
+        b.iter_batched(
+            || events.to_vec(),
+            |events| black_box(run(events)),
+            criterion::BatchSize::LargeInput,
+        );
     });
     group.finish();
 }
@@ -84,18 +86,29 @@ fn bench(c: &mut Criterion, name: &str, bytes: usize, events: &[KernelEvent]) {
 fn pipeline(c: &mut Criterion) {
     let body = sse(40_000);
     let request = format!("{HEAD}content-length: 2\r\n\r\n{{}}");
-    let answer = format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    );
     for (name, piece) in [("sse-16k", 16_384), ("sse-250", 250)] {
-        let stream = events(&[(Direction::Outbound, request.as_bytes()), (Direction::Inbound, answer.as_bytes())], piece);
+        let stream = events(
+            &[(Direction::Outbound, request.as_bytes()), (Direction::Inbound, answer.as_bytes())],
+            piece,
+        );
         bench(c, name, body.len(), &stream);
     }
 
     let prompt = "All work and no play makes a dull prompt. ".repeat(250_000);
-    let json = format!("{{\"model\":\"gpt-4o-mini\",\"messages\":[{{\"role\":\"user\",\"content\":\"{prompt}\"}}]}}");
+    let json = format!(
+        "{{\"model\":\"gpt-4o-mini\",\"messages\":[{{\"role\":\"user\",\"content\":\"{prompt}\"}}]}}"
+    );
     let request = format!("{HEAD}content-length: {}\r\n\r\n{json}", json.len());
     let reply = "{\"id\":\"x\",\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":7}}";
     let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{reply}", reply.len());
-    let upload = events(&[(Direction::Outbound, request.as_bytes()), (Direction::Inbound, answer.as_bytes())], 16_384);
+    let upload = events(
+        &[(Direction::Outbound, request.as_bytes()), (Direction::Inbound, answer.as_bytes())],
+        16_384,
+    );
     bench(c, "request-10m", json.len(), &upload);
 
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());

@@ -49,7 +49,11 @@ impl Finished {
 
     /// The last heartbeat: the run's books.
     pub fn books(&self) -> &Value {
-        self.events.iter().rev().find(|event| event["event.name"] == "heartbeat").unwrap_or(&Value::Null)
+        self.events
+            .iter()
+            .rev()
+            .find(|event| event["event.name"] == "heartbeat")
+            .unwrap_or(&Value::Null)
     }
 }
 

@@ -53,7 +53,12 @@ fn every_kind_of_failure_is_named() {
         ("events=40; cut=3", &["--stream"], "network_error", "stream_cut"),
         ("silent", &[], "network_error", "connection_reset"),
         ("events=400; reset=3; pace-us=2000", &["--stream"], "network_error", "stream_cut"),
-        ("events=400; pace-us=5000", &["--stream", "--leave-after", "2"], "client_cancelled", "_OTHER"),
+        (
+            "events=400; pace-us=5000",
+            &["--stream", "--leave-after", "2"],
+            "client_cancelled",
+            "_OTHER",
+        ),
     ];
     for (script, arguments, expected, error) in cases {
         let tracer = Tracer::start(&[]).unwrap();
@@ -120,7 +125,8 @@ fn a_stopped_reader_loses_what_it_says_it_loses() {
     // SAFETY: kill(2) on our own child.
     let signal = |signal| unsafe { libc::kill(tracer.pid() as libc::pid_t, signal) };
     assert_eq!(signal(libc::SIGSTOP), 0);
-    let arguments = ["--parallel", "4", "--repeat", "50", "--size", "20000", "--sim", "in=9; out=9"];
+    let arguments =
+        ["--parallel", "4", "--repeat", "50", "--size", "20000", "--sim", "in=9; out=9"];
     let load = std::time::Instant::now();
     client(&sandbox, "burst.py", &arguments).succeeded().unwrap();
     std::thread::sleep(Duration::from_secs(5).saturating_sub(load.elapsed()));
@@ -133,15 +139,14 @@ fn a_stopped_reader_loses_what_it_says_it_loses() {
     let lost = dropped(&finished);
     assert!(lost.values().sum::<u64>() > 100, "{lost:?}");
     closed(&finished);
-    let (after, touched): (Vec<_>, Vec<_>) = finished
-        .calls()
-        .into_iter()
-        .partition(|call| call["gen_ai.usage.input_tokens"] == 77);
+    let (after, touched): (Vec<_>, Vec<_>) =
+        finished.calls().into_iter().partition(|call| call["gen_ai.usage.input_tokens"] == 77);
     assert_eq!(after.len(), 3, "{lost:?}");
     assert!(after.iter().all(|call| call["aitrace.capture"] == "complete"));
     for call in &touched {
         let whole = call["aitrace.capture"] == "complete";
-        let right = call["gen_ai.usage.input_tokens"] == 9 && call["gen_ai.usage.output_tokens"] == 9;
+        let right =
+            call["gen_ai.usage.input_tokens"] == 9 && call["gen_ai.usage.output_tokens"] == 9;
         assert!(!whole || right, "a call is right or marked: {call:#}");
     }
     println!("{} calls seen of 200 while stopped; dropped, by reason: {lost:?}", touched.len());
@@ -196,7 +201,11 @@ fn no_secret_and_no_prompt_comes_out_at_any_log_level() {
             client(&sandbox, file, &["--api", api, "--key", key, "--prompt", prompt]);
         }
     }
-    client(&sandbox, "client_http_client.py", &["--key", key, "--prompt", prompt, "--sim", "fail=401"]);
+    client(
+        &sandbox,
+        "client_http_client.py",
+        &["--key", key, "--prompt", prompt, "--sim", "fail=401"],
+    );
     tracer.wait_for(7, Duration::from_secs(5));
     let finished = tracer.finish().unwrap();
     assert_eq!(finished.calls().len(), 7);
@@ -218,7 +227,10 @@ fn events_follow_the_schema() {
     let schema = tracer::sinks::schema::json_schema();
     let validator = jsonschema::validator_for(&schema).unwrap();
     for (number, event) in finished.events.iter().enumerate() {
-        let errors: Vec<_> = validator.iter_errors(event).map(|e| format!("{} at {}", e, e.instance_path())).collect();
+        let errors: Vec<_> = validator
+            .iter_errors(event)
+            .map(|e| format!("{} at {}", e, e.instance_path()))
+            .collect();
         assert!(errors.is_empty(), "{errors:#?}");
         assert_eq!(event["seq"], number as u64 + 1);
     }

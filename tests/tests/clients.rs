@@ -48,7 +48,12 @@ fn same(truth: &Told, call: &Value) {
     assert_eq!(count("http.response.body.size"), Some(truth.response_body), "{case}");
     assert_eq!(call["aitrace.capture"], "complete", "{case}");
     let list = |key: &str| -> Vec<String> {
-        call[key].as_array().into_iter().flatten().filter_map(|v| v.as_str().map(str::to_owned)).collect()
+        call[key]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|v| v.as_str().map(str::to_owned))
+            .collect()
     };
     assert_eq!(list("gen_ai.response.finish_reasons"), truth.finish_reasons, "{case}");
     assert_eq!(list("aitrace.tools.called"), truth.tools_called, "{case}");

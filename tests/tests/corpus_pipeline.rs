@@ -209,7 +209,14 @@ fn http2(group: &[&Case], dice: &mut Dice) -> Vec<Vec<Call>> {
             let path = case.exchange.target.split('?').next().unwrap_or_default();
             let at = found.iter().position(|call| {
                 call.path == path
-                    && call.host == case.exchange.authority.split(':').next().unwrap_or_default().to_lowercase()
+                    && call.host
+                        == case
+                            .exchange
+                            .authority
+                            .split(':')
+                            .next()
+                            .unwrap_or_default()
+                            .to_lowercase()
                     && call.request_size == case.exchange.request.len() as u64
                     && call.response_size == case.exchange.response.len() as u64
             });
@@ -226,12 +233,20 @@ struct Score {
 }
 
 impl Score {
-    fn mark(&mut self, case: &Case, field: &'static str, found: String, expected: String, ok: bool) {
+    fn mark(
+        &mut self,
+        case: &Case,
+        field: &'static str,
+        found: String,
+        expected: String,
+        ok: bool,
+    ) {
         *self.total.entry(field).or_default() += 1;
         if ok {
             *self.right.entry(field).or_default() += 1;
         } else {
-            self.misses.push(format!("{field:<14} {} : found {found}, expected {expected}", case.id));
+            self.misses
+                .push(format!("{field:<14} {} : found {found}, expected {expected}", case.id));
         }
     }
 
@@ -264,20 +279,32 @@ fn compare(score: &mut Score, case: &Case, calls: &[Call]) {
     let expected = &case.expected;
     let Some(provider) = expected["provider"].as_str() else {
         let found = calls.first().map(|call| call.provider);
-        return score.mark(case, "negative", format!("{found:?}"), "nothing".into(), calls.is_empty());
+        return score.mark(
+            case,
+            "negative",
+            format!("{found:?}"),
+            "nothing".into(),
+            calls.is_empty(),
+        );
     };
     let [call] = calls else {
         return score.mark(case, "reported", calls.len().to_string(), "1".into(), false);
     };
     score.mark(case, "reported", "1".into(), "1".into(), true);
-    let otel = |id: &str| providers::by_id(id).map_or_else(|| id.to_owned(), |row| row.otel.to_owned());
+    let otel =
+        |id: &str| providers::by_id(id).map_or_else(|| id.to_owned(), |row| row.otel.to_owned());
     let accepted = expected["provider_accept"].as_array().into_iter().flatten().map(text);
     let ok = std::iter::once(provider).chain(accepted).any(|id| otel(id) == call.provider);
     score.mark(case, "provider", call.provider.into(), provider.into(), ok);
     let ok = call.operation == operation(expected);
     score.mark(case, "operation", call.operation.into(), operation(expected).into(), ok);
     score.equal(case, "request_model", call.request_model.as_deref(), &expected["request_model"]);
-    score.equal(case, "response_model", call.response_model.as_deref(), &expected["response_model"]);
+    score.equal(
+        case,
+        "response_model",
+        call.response_model.as_deref(),
+        &expected["response_model"],
+    );
     score.equal(case, "response_id", call.response_id.as_deref(), &expected["response_id"]);
     score.count(case, "input", call.usage.input, &expected["input_tokens_total"]);
     score.count(case, "output", call.usage.output, &expected["output_tokens_total"]);

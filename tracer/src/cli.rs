@@ -11,9 +11,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::ai::providers::HostTable;
 use crate::kernel::load::LoadError;
-use crate::sinks::names::Semconv;
 use crate::recording::{self, Header, Kind};
 use crate::sinks::clock::WallClock;
+use crate::sinks::names::Semconv;
 use crate::{doctor, replay, run, sinks};
 
 /// sysexits(3): what failed is the machine's permission, or the machine.

@@ -182,12 +182,18 @@ fn summary(report: &Report) -> String {
         let what = if feature.required { "MISSING" } else { "missing" };
         lines.push(format!("{what:<12} {} (since {})", feature.name, feature.since));
     }
-    lines.push(format!("processes    {} with a TLS library that is read", report.processes_covered));
+    lines
+        .push(format!("processes    {} with a TLS library that is read", report.processes_covered));
     lines.push(String::new());
     lines.extend(
-        report.libraries.iter().map(|l| format!("probed       {} ({} places)", l.path, l.probes.len())),
+        report
+            .libraries
+            .iter()
+            .map(|l| format!("probed       {} ({} places)", l.path, l.probes.len())),
     );
-    lines.extend(report.not_probed.iter().map(|n| format!("not probed   {} ({})", n.path, n.reason)));
+    lines.extend(
+        report.not_probed.iter().map(|n| format!("not probed   {} ({})", n.path, n.reason)),
+    );
     lines.join("\n") + "\n"
 }
 

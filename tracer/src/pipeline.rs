@@ -68,9 +68,8 @@ fn say(
 ) {
     match event {
         FlowEvent::Http(event) => {
-            let decoder = decoders
-                .entry(info.key)
-                .or_insert_with(|| FlowDecoder::new(Arc::clone(hosts)));
+            let decoder =
+                decoders.entry(info.key).or_insert_with(|| FlowDecoder::new(Arc::clone(hosts)));
             let known = decoder.saw_ai();
             let call = decoder.push(info, event);
             if !known && decoder.saw_ai() && info.verdict == Verdict::Undecided {

@@ -41,7 +41,9 @@ pub struct Header {
 pub enum RecordingError {
     #[error("this is no recording of aitrace")]
     NoRecording,
-    #[error("the recording has version {0}, this aitrace reads {VERSION}: use the aitrace that made it")]
+    #[error(
+        "the recording has version {0}, this aitrace reads {VERSION}: use the aitrace that made it"
+    )]
     Version(u32),
     #[error("the recording is damaged: a frame of {0} bytes")]
     Damaged(u32),
@@ -149,7 +151,7 @@ impl<R: BufRead> Reader<R> {
     ///
     /// # Errors
     /// [`RecordingError::Damaged`], or what the file says.
-    pub fn next(&mut self) -> Result<Option<Vec<u8>>, RecordingError> {
+    pub fn frame(&mut self) -> Result<Option<Vec<u8>>, RecordingError> {
         if self.reader.fill_buf()?.is_empty() {
             return Ok(None);
         }
@@ -192,9 +194,9 @@ mod tests {
         let bytes = file();
         let mut reader = Reader::new(&bytes[..]).unwrap();
         assert_eq!(reader.header.clock_offset_ns, -5);
-        assert_eq!(reader.next().unwrap(), Some(b"one".to_vec()));
-        assert_eq!(reader.next().unwrap(), Some(Vec::new()));
-        assert_eq!(reader.next().unwrap(), None);
+        assert_eq!(reader.frame().unwrap(), Some(b"one".to_vec()));
+        assert_eq!(reader.frame().unwrap(), Some(Vec::new()));
+        assert_eq!(reader.frame().unwrap(), None);
     }
 
     #[test]
@@ -202,7 +204,7 @@ mod tests {
         let bytes = file();
         for cut in 0..bytes.len() {
             if let Ok(mut reader) = Reader::new(&bytes[..cut]) {
-                while let Ok(Some(_)) = reader.next() {}
+                while let Ok(Some(_)) = reader.frame() {}
             }
         }
         assert!(matches!(Reader::new(&b"{}\n"[..]), Err(RecordingError::NoRecording)));
@@ -211,6 +213,6 @@ mod tests {
         assert!(matches!(Reader::new(&other[..]), Err(RecordingError::Version(9))));
         let mut long = bytes[..bytes.len() - 11].to_vec();
         long.extend([0xff; 8]);
-        assert!(matches!(Reader::new(&long[..]).unwrap().next(), Err(RecordingError::Damaged(_))));
+        assert!(matches!(Reader::new(&long[..]).unwrap().frame(), Err(RecordingError::Damaged(_))));
     }
 }

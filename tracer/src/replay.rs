@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use crate::ai::providers::HostTable;
 use crate::attribution::owner::Owners;
-use crate::event::{BootTime, KernelEvent};
+use crate::event::BootTime;
 use crate::kernel::decode::decode;
 use crate::pipeline::{Output, Pipeline};
 use crate::record::Record;
@@ -22,7 +22,12 @@ use crate::sinks::names::Semconv;
 ///
 /// # Errors
 /// [`crate::recording::RecordingError`], or what the writer says; a reader that goes away is none.
-pub fn run(path: &Path, hosts: Arc<HostTable>, semconv: Semconv, writer: impl Write) -> anyhow::Result<()> {
+pub fn run(
+    path: &Path,
+    hosts: Arc<HostTable>,
+    semconv: Semconv,
+    writer: impl Write,
+) -> anyhow::Result<()> {
     let mut reader = Reader::open(path).with_context(|| path.display().to_string())?;
     let result = match reader.header.kind {
         Kind::Reduced => events(&mut reader, writer),
@@ -41,8 +46,11 @@ pub fn run(path: &Path, hosts: Arc<HostTable>, semconv: Semconv, writer: impl Wr
 }
 
 /// Events as they were written.
-fn events<R: std::io::BufRead>(reader: &mut Reader<R>, mut writer: impl Write) -> anyhow::Result<()> {
-    while let Some(frame) = reader.next()? {
+fn events<R: std::io::BufRead>(
+    reader: &mut Reader<R>,
+    mut writer: impl Write,
+) -> anyhow::Result<()> {
+    while let Some(frame) = reader.frame()? {
         writer.write_all(&frame)?;
     }
     Ok(writer.flush()?)
@@ -66,25 +74,29 @@ fn records<R: std::io::BufRead>(
     let mut owners = Owners::recorded();
     let mut last = BootTime::default();
     let (mut calls, mut malformed) = (Vec::new(), 0_u64);
-    let mut keep = |output: Output| {
-        if let Output::Call(call) = output {
-            calls.push(call);
-        }
-    };
-    while let Some(frame) = reader.next()? {
-        let Ok(event) = decode(&Bytes::from(frame)) else {
-            malformed += 1;
-            continue;
+    loop {
+        let frame = reader.frame()?;
+        let mut keep = |output: Output| {
+            if let Output::Call(call) = output {
+                calls.push(call);
+            }
         };
-        last = last.max(event.origin().at);
-        owners.push(&event);
-        if !matches!(event, KernelEvent::Exec(_) | KernelEvent::Fork(_)) {
-            pipeline.push(event, &mut keep);
+        let over = frame.is_none();
+        match frame.map(|frame| decode(&Bytes::from(frame))) {
+            None => pipeline.finish(last, &mut keep),
+            Some(Err(_)) => malformed += 1,
+            Some(Ok(event)) => {
+                last = last.max(event.origin().at);
+                owners.push(&event);
+                pipeline.push(event, &mut keep);
+            }
         }
-    }
-    pipeline.finish(last, &mut keep);
-    for call in calls {
-        jsonl.write(&Record::Call(Box::new(owners.attribute(*call))))?;
+        for call in calls.drain(..) {
+            jsonl.write(&Record::Call(Box::new(owners.attribute(*call))))?;
+        }
+        if over {
+            break;
+        }
     }
     jsonl.flush()?;
     if malformed > 0 {

@@ -1,5 +1,6 @@
 //! The project's own commands: `cargo xtask help`.
 
+mod bench;
 mod command;
 mod run;
 mod setup;
@@ -23,8 +24,10 @@ enum Command {
         #[arg(long)]
         tests: bool,
     },
-    /// Set up, build, and run `aitrace` with the privileges it needs
+    /// Set up, build, and run `aitrace stream` with the privileges it needs
     Run(run::Args),
+    /// Measure: `overhead` or `pipeline`
+    Bench(bench::Args),
     /// Set up and pass every check and test
     Test(test::Args),
 }
@@ -35,6 +38,7 @@ fn main() -> anyhow::Result<()> {
             setup::ensure(if tests { setup::Need::Tests } else { setup::Need::Build })
         }
         Command::Run(args) => run::run(&args),
+        Command::Bench(args) => bench::run(&args),
         Command::Test(args) => test::run(&args),
     }
 }

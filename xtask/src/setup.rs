@@ -20,7 +20,9 @@ const RUSTUP_PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Need {
     Build,
+    Demo,
     Tests,
+    Bench,
 }
 
 /// A Debian package, known to be there by a file.
@@ -41,10 +43,22 @@ const COMPILER_PACKAGES: &[Package] = &[
         why: "prebuilt core for the BPF target",
     },
 ];
+const DEMO_PACKAGES: &[Package] = &[
+    Package { name: "curl", proof: "/usr/bin/curl", why: "a client of the demo" },
+    Package { name: "python3", proof: "/usr/bin/python3", why: "a client of the demo" },
+];
 const TEST_PACKAGES: &[Package] = &[
-    Package { name: "curl", proof: "/usr/bin/curl", why: "a client of the tests" },
     Package { name: "openssl", proof: "/usr/bin/openssl", why: "throw-away certificates" },
-    Package { name: "python3", proof: "/usr/bin/python3", why: "clients of the tests" },
+    Package {
+        name: "python3-venv",
+        proof: "/usr/share/doc/python3-venv",
+        why: "clients of the tests",
+    },
+    Package { name: "xz-utils", proof: "/usr/bin/xz", why: "test vectors" },
+];
+const BENCH_PACKAGES: &[Package] = &[
+    Package { name: "wrk", proof: "/usr/bin/wrk", why: "load for the bench" },
+    Package { name: "bpftrace", proof: "/usr/bin/bpftrace", why: "the bench compares with it" },
 ];
 
 /// Installs what is missing for `need`.
@@ -70,14 +84,49 @@ pub(crate) fn ensure(need: Need) -> Result<()> {
             .env("LLVM_PREFIX", LLVM);
         run(&mut install)?;
     }
-    if need == Need::Tests {
-        install(TEST_PACKAGES, &mut updated)?;
+    match need {
+        Need::Build => {}
+        Need::Demo => install(DEMO_PACKAGES, &mut updated)?,
+        Need::Tests => {
+            install(DEMO_PACKAGES, &mut updated)?;
+            install(TEST_PACKAGES, &mut updated)?;
+            python_environment()?;
+        }
+        Need::Bench => {
+            install(DEMO_PACKAGES, &mut updated)?;
+            install(BENCH_PACKAGES, &mut updated)?;
+        }
     }
     Ok(())
 }
 
+/// The clients of the end-to-end tests, pinned, in `.venv`; made anew when the pins change.
+fn python_environment() -> Result<()> {
+    let requirements = root().join("tests/programs/requirements.txt");
+    let wanted = std::fs::read_to_string(&requirements)?;
+    let folder = root().join(".venv");
+    let stamp = folder.join("requirements.txt");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    eprintln!("xtask: installing the Python clients of the tests into .venv");
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+    run(Command::new(folder.join("bin/python"))
+        .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
+        .arg(&requirements))?;
+    Ok(std::fs::write(stamp, wanted)?)
+}
+
+/// Tells build.rs which toolchain compiles the eBPF side.
+pub(crate) fn with_compiler(command: &mut Command) -> &mut Command {
+    if let Some(toolchain) = compiler() {
+        command.env("AITRACE_BPF_TOOLCHAIN", toolchain);
+    }
+    command
+}
+
 /// The toolchain that build.rs is to use, when there is one.
-pub(crate) fn compiler() -> Option<&'static str> {
+fn compiler() -> Option<&'static str> {
     if succeeds("rustup", &["run", "debian-bpf", "rustc", "--version"])
         && Path::new("/usr/lib/rustlib/bpfel-unknown-none/lib").exists()
     {

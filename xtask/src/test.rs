@@ -18,13 +18,15 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         bail!("--unprivileged with CI=true would hide tests; leave one of them out");
     }
     setup::ensure(setup::Need::Tests)?;
+    // The end-to-end tests run the agent as a user does.
+    execute(setup::with_compiler(cargo().args(["build", "--bin", "aitrace"])))?;
     execute(cargo().args(["fmt", "--all", "--check"]))?;
     let host = ["--workspace", "--exclude", "tracer-ebpf"];
     let mut clippy = cargo();
     clippy.arg("clippy").args(host).args(["--all-targets", "--", "-D", "warnings"]);
-    execute(with_compiler(&mut clippy))?;
+    execute(setup::with_compiler(&mut clippy))?;
     let mut tests = cargo();
-    execute(with_compiler(tests.arg("test").args(host)))?;
+    execute(setup::with_compiler(tests.arg("test").args(host)))?;
     if args.unprivileged {
         eprintln!("xtask: SKIPPED the tests that load eBPF programs, as asked");
         return Ok(());
@@ -51,7 +53,7 @@ fn privileged_tests(ci: bool) -> Result<()> {
         "--ignored",
         "--test-threads=1",
     ]);
-    execute(with_compiler(&mut tests))
+    execute(setup::with_compiler(&mut tests))
 }
 
 fn missing_for_bpf() -> Option<&'static str> {
@@ -62,11 +64,4 @@ fn missing_for_bpf() -> Option<&'static str> {
         return Some("the kernel has no BTF (/sys/kernel/btf/vmlinux)");
     }
     None
-}
-
-fn with_compiler(command: &mut std::process::Command) -> &mut std::process::Command {
-    if let Some(toolchain) = setup::compiler() {
-        command.env("AITRACE_BPF_TOOLCHAIN", toolchain);
-    }
-    command
 }

@@ -39,7 +39,8 @@ impl Asked {
 fn inner(keys: &[Key]) -> &[Key] {
     match keys {
         [
-            GenerationConfig | InferenceConfig | TextGenerationConfig | Parameters | Options | Response,
+            GenerationConfig | InferenceConfig | TextGenerationConfig | Parameters | Options
+            | Response,
             rest @ ..,
         ] => rest,
         _ => keys,
@@ -61,8 +62,9 @@ impl Visitor for Asked {
                 }
             }
             [
-                MaxTokens | MaxCompletionTokens | MaxOutputTokens | MaxOutputTokensCamel | MaxTokensCamel
-                | MaxTokensToSample | MaxTokenCount | MaxGenLen | MaxNewTokens | NumPredict,
+                MaxTokens | MaxCompletionTokens | MaxOutputTokens | MaxOutputTokensCamel
+                | MaxTokensCamel | MaxTokensToSample | MaxTokenCount | MaxGenLen | MaxNewTokens
+                | NumPredict,
             ] => self.max_tokens = value.count().or(self.max_tokens),
             [Temperature] => {
                 if let Value::Number(n) = value {

@@ -70,7 +70,9 @@ impl FlowDecoder {
             HttpEvent::Message { side: Side::Response, at, data, .. } => {
                 exchange.response_body(at, data);
             }
-            HttpEvent::RequestHead { .. } | HttpEvent::ResponseEnd { .. } | HttpEvent::End { .. } => {}
+            HttpEvent::RequestHead { .. }
+            | HttpEvent::ResponseEnd { .. }
+            | HttpEvent::End { .. } => {}
         }
         None
     }

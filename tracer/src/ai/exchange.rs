@@ -13,8 +13,8 @@ use super::fact::{Count, Learned};
 use super::failure::{ErrorFacts, classify};
 use super::framing::{Framing, SNIFF, eventstream, multipart};
 use super::json::Scanner;
-use super::template::Template;
 use super::providers::{self, OPENAI_COMPATIBLE, Provider};
+use super::template::Template;
 use super::{families, rate_limit, sdk};
 use crate::event::{BootTime, FlowKey};
 use crate::http::headers::Headers;
@@ -294,11 +294,14 @@ impl Exchange {
         let failure = self.failure(outcome, provider, headers, retry_after_s);
         let whole = outcome == Outcome::Complete && !self.answer_gap && !self.truncated;
         let request = &self.head.headers;
-        let from_either =
-            |names: &[&str]| names.iter().find_map(|name| headers.first(name).or(request.first(name)));
+        let from_either = |names: &[&str]| {
+            names.iter().find_map(|name| headers.first(name).or(request.first(name)))
+        };
         let owned = |text: &str| text.to_owned();
         let stream = self.asked.stream.or(self.endpoint.stream).unwrap_or(
-            self.endpoint.family == Family::OllamaChat && self.response.is_some() && self.asked.has_prompt,
+            self.endpoint.family == Family::OllamaChat
+                && self.response.is_some()
+                && self.asked.has_prompt,
         );
         let time_to_first_chunk = self
             .first_content
@@ -345,14 +348,18 @@ impl Exchange {
     }
 
     fn request_model(&self) -> Option<String> {
-        let version = || self.asked.version.clone().filter(|_| self.endpoint.family == Family::Replicate);
+        let version =
+            || self.asked.version.clone().filter(|_| self.endpoint.family == Family::Replicate);
         self.asked.model.clone().or_else(|| self.endpoint.model.clone()).or_else(version)
     }
 
     const fn capture(&self, end: &Ended<'_>) -> Capture {
         if end.late {
             Capture::LateAttach
-        } else if end.gap || self.answer_gap || self.request_gap || matches!(end.outcome, Outcome::Lost)
+        } else if end.gap
+            || self.answer_gap
+            || self.request_gap
+            || matches!(end.outcome, Outcome::Lost)
         {
             Capture::Gap
         } else if self.truncated {
@@ -375,7 +382,8 @@ impl Exchange {
         if self.endpoint.sure {
             return true;
         }
-        let hinted = self.head.headers.first("anthropic-version").is_some() || self.provider.is_some();
+        let hinted =
+            self.head.headers.first("anthropic-version").is_some() || self.provider.is_some();
         hinted || (answered && self.asked.model.is_some() && self.asked.has_prompt)
     }
 
@@ -424,8 +432,10 @@ impl Exchange {
                 error = self.learned.weak_error.clone();
             }
             let raw = String::from_utf8_lossy(&self.raw);
-            let message =
-                error.message.as_deref().or_else(|| (error.is_empty() && bad_status).then_some(&*raw));
+            let message = error
+                .message
+                .as_deref()
+                .or_else(|| (error.is_empty() && bad_status).then_some(&*raw));
             let delay = error.retry_delay.as_deref().and_then(rate_limit::duration);
             return Some(classify(&ErrorFacts {
                 provider: Some(provider),

@@ -152,8 +152,9 @@ impl Tokens {
         // xAI leaves reasoning out of the output without saying so: only the sum shows it.
         let sums_up = |reasoning: u64| {
             let parts = [usage.input, usage.output].map(|part| part.unwrap_or(0));
-            self.total
-                .is_some_and(|total| reasoning > 0 && total == parts.iter().sum::<u64>() + reasoning)
+            self.total.is_some_and(|total| {
+                reasoning > 0 && total == parts.iter().sum::<u64>() + reasoning
+            })
         };
         if counting.reasoning_apart || usage.reasoning.is_some_and(sums_up) {
             add(&mut usage.output, usage.reasoning);
@@ -575,7 +576,9 @@ impl Learned {
         self.documents += 1;
         let kind = document.kind.as_deref();
         let counts = self.answers.item_documents;
-        if counts.is_empty() || kind.is_none_or(|kind| counts.contains(&kind) || !kind.contains('.')) {
+        if counts.is_empty()
+            || kind.is_none_or(|kind| counts.contains(&kind) || !kind.contains('.'))
+        {
             for name in document.names {
                 self.put_tool(name);
             }

@@ -86,10 +86,8 @@ mod tests {
             let start = data.windows(text.len()).position(|w| w == text.as_bytes()).unwrap();
             start..start + text.len()
         };
-        let holes = vec![
-            Hole { span: at("1"), is_text: false },
-            Hole { span: at("hello"), is_text: true },
-        ];
+        let holes =
+            vec![Hole { span: at("1"), is_text: false }, Hole { span: at("hello"), is_text: true }];
         let template = Template::new(None, data.clone(), holes).unwrap();
         let fits = |text: &str| template.fits(None, text.as_bytes());
         assert!(fits(r#"{"id":"a","seq":99,"text":"","end":null}"#));

@@ -52,9 +52,8 @@ impl Owners {
     pub fn attribute(&mut self, call: Call) -> AttributedCall {
         let key = call.flow.process;
         let host = &mut self.host;
-        let owner = self
-            .processes
-            .lookup(key, |key| host.as_ref().and_then(|host| host.procfs.read(key)));
+        let owner =
+            self.processes.lookup(key, |key| host.as_ref().and_then(|host| host.procfs.read(key)));
         let known: Option<&Process> = owner.as_deref();
         let cgroup_path = known
             .and_then(|owner| owner.cgroup_path.clone())

@@ -59,7 +59,11 @@ pub struct Counts {
 #[derive(Debug)]
 enum Reader {
     /// Held until the protocol is known.
-    Sniffing { held: Vec<(Direction, BootTime, Piece)>, bytes: usize, chunks: u32 },
+    Sniffing {
+        held: Vec<(Direction, BootTime, Piece)>,
+        bytes: usize,
+        chunks: u32,
+    },
     Http(Box<dyn Protocol>),
     Ignored,
 }
@@ -281,13 +285,13 @@ impl Flow {
         let Reader::Sniffing { held, bytes, .. } = &mut self.reader else { return };
         let lost = held.iter().any(|(_, _, piece)| matches!(piece, Piece::Gap(_)));
         let late = !self.from_start || lost;
-        let found = if late { late_protocol(held) } else { fresh_protocol(held) };
+        let name = self.info.server_name.as_deref().unwrap_or_default();
+        let found = if late { late_protocol(held, name) } else { fresh_protocol(held, name) };
         match found {
-            Found::Protocol { mut protocol, is_server } => {
+            Found::Protocol { protocol, is_server } => {
                 self.info.is_server = is_server;
-                protocol.set_server_name(self.info.server_name.as_deref().unwrap_or_default());
                 let held = std::mem::take(held);
-                self.reader = Reader::Http(protocol.boxed());
+                self.reader = Reader::Http(protocol);
                 for (direction, at, piece) in held {
                     self.piece(direction, at, piece, say, counts);
                 }
@@ -347,30 +351,21 @@ impl Flow {
     }
 }
 
-/// A parser before it is boxed: both versions take a server name.
-#[derive(Debug)]
-enum Fresh {
-    Http1(h1::Conn),
-    Http2(h2::Conn),
+/// A connection's reader from a point on; the server name is for requests that name no host.
+fn http1(late: bool, server_name: &str) -> Box<dyn Protocol> {
+    let mut conn = if late { h1::Conn::late() } else { h1::Conn::new() };
+    conn.set_server_name(server_name);
+    Box::new(conn)
 }
 
-impl Fresh {
-    fn set_server_name(&mut self, name: &str) {
-        match self {
-            Self::Http1(conn) => conn.set_server_name(name),
-            Self::Http2(conn) => conn.set_server_name(name),
-        }
-    }
-    fn boxed(self) -> Box<dyn Protocol> {
-        match self {
-            Self::Http1(conn) => Box::new(conn),
-            Self::Http2(conn) => Box::new(conn),
-        }
-    }
+fn http2(late: bool, server_name: &str) -> Box<dyn Protocol> {
+    let mut conn = if late { h2::Conn::late() } else { h2::Conn::new() };
+    conn.set_server_name(server_name);
+    Box::new(conn)
 }
 
 enum Found {
-    Protocol { protocol: Fresh, is_server: bool },
+    Protocol { protocol: Box<dyn Protocol>, is_server: bool },
     NotHttp,
     Unsure,
 }
@@ -378,7 +373,7 @@ enum Found {
 type Held = [(Direction, BootTime, Piece)];
 
 /// By the first bytes of whoever speaks first.
-fn fresh_protocol(held: &Held) -> Found {
+fn fresh_protocol(held: &Held, name: &str) -> Found {
     let mut first: [Vec<u8>; 2] = Default::default();
     for (direction, _, piece) in held {
         if let Piece::Data(data) = piece {
@@ -390,43 +385,41 @@ fn fresh_protocol(held: &Held) -> Found {
     let [outbound, inbound] = first;
     let speaks = |bytes: &[u8]| if bytes.is_empty() { None } else { Some(sniff::client(bytes)) };
     match (speaks(&outbound), speaks(&inbound)) {
-        (Some(Sniffed::Http1), _) => protocol(Fresh::Http1(h1::Conn::new()), false),
-        (Some(Sniffed::Http2), _) => protocol(Fresh::Http2(h2::Conn::new()), false),
-        (_, Some(Sniffed::Http1)) => protocol(Fresh::Http1(h1::Conn::new()), true),
-        (_, Some(Sniffed::Http2)) => protocol(Fresh::Http2(h2::Conn::new()), true),
+        (Some(Sniffed::Http1), _) => protocol(http1(false, name), false),
+        (Some(Sniffed::Http2), _) => protocol(http2(false, name), false),
+        (_, Some(Sniffed::Http1)) => protocol(http1(false, name), true),
+        (_, Some(Sniffed::Http2)) => protocol(http2(false, name), true),
         // A server of HTTP/2 may send its settings first; an HTTP/1 answer to a request unseen.
         (Some(Sniffed::NotHttp), _) if sniff::is_http2_frame(&outbound) && inbound.is_empty() => {
             Found::Unsure
         }
         (None, Some(Sniffed::NotHttp)) if sniff::is_http2_frame(&inbound) => Found::Unsure,
-        (None, _) if sniff::is_http1_answer(&inbound) => {
-            protocol(Fresh::Http1(h1::Conn::new()), false)
-        }
+        (None, _) if sniff::is_http1_answer(&inbound) => protocol(http1(false, name), false),
         (Some(Sniffed::NotHttp), _) | (_, Some(Sniffed::NotHttp)) => Found::NotHttp,
         _ => Found::Unsure,
     }
 }
 
 /// By the beginning of the last chunk of a flow met in its middle.
-fn late_protocol(held: &Held) -> Found {
+fn late_protocol(held: &Held, name: &str) -> Found {
     let Some((direction, _, Piece::Data(data))) = held.last() else { return Found::Unsure };
     let outbound = *direction == Direction::Outbound;
     match sniff::client(data) {
-        Sniffed::Http1 => return protocol(Fresh::Http1(h1::Conn::late()), !outbound),
-        Sniffed::Http2 => return protocol(Fresh::Http2(h2::Conn::new()), !outbound),
+        Sniffed::Http1 => return protocol(http1(true, name), !outbound),
+        Sniffed::Http2 => return protocol(http2(false, name), !outbound),
         Sniffed::NotHttp | Sniffed::Unsure => {}
     }
     if sniff::is_http1_answer(data) {
-        protocol(Fresh::Http1(h1::Conn::late()), outbound)
+        protocol(http1(true, name), outbound)
     } else if sniff::is_http2_frame(data) {
         // Which end this is shows only in the frames; clients are what we are here for.
-        protocol(Fresh::Http2(h2::Conn::late()), false)
+        protocol(http2(true, name), false)
     } else {
         Found::Unsure
     }
 }
 
-const fn protocol(protocol: Fresh, is_server: bool) -> Found {
+fn protocol(protocol: Box<dyn Protocol>, is_server: bool) -> Found {
     Found::Protocol { protocol, is_server }
 }
 

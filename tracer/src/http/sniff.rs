@@ -13,7 +13,15 @@ pub enum Sniffed {
 
 /// RFC 9110 section 9, and PATCH (RFC 5789). Others open no call to a provider.
 const METHODS: &[&[u8]] = &[
-    b"GET ", b"POST ", b"PUT ", b"PATCH ", b"DELETE ", b"HEAD ", b"OPTIONS ", b"CONNECT ", b"TRACE ",
+    b"GET ",
+    b"POST ",
+    b"PUT ",
+    b"PATCH ",
+    b"DELETE ",
+    b"HEAD ",
+    b"OPTIONS ",
+    b"CONNECT ",
+    b"TRACE ",
 ];
 
 /// Looks at the first bytes that a client sent.
@@ -45,7 +53,7 @@ pub fn is_http2_frame(bytes: &[u8]) -> bool {
     let fits = match kind {
         0 | 1 => len <= 16_384 && flags & !0x2d == 0,
         3 | 8 => len == 4 && flags == 0,
-        4 => len % 6 == 0 && len < 120 && flags <= 1,
+        4 => len.is_multiple_of(6) && len < 120 && flags <= 1,
         6 => len == 8 && flags <= 1,
         7 => (8..1024).contains(&len),
         9 => len <= 16_384 && flags & !4 == 0,

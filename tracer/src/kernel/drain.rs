@@ -45,7 +45,13 @@ pub type Tap = Box<dyn FnMut(&[u8]) + Send>;
 
 impl Drain {
     pub(super) fn new(ring: RingBuf<MapData>) -> Self {
-        Self { ring, counts: Arc::default(), last: HashMap::new(), slab: BytesMut::new(), tap: None }
+        Self {
+            ring,
+            counts: Arc::default(),
+            last: HashMap::new(),
+            slab: BytesMut::new(),
+            tap: None,
+        }
     }
 
     /// Shows every record to `tap` before it is decoded.

@@ -99,9 +99,8 @@ pub fn stream(
     let mut discovery = Discovery::new(programs, Scanner::default());
     discovery.startup();
     let (to_discovery, processes) = mpsc::sync_channel(DISCOVERIES);
-    let discovery = thread::Builder::new()
-        .name("discovery".into())
-        .spawn(move || discovery.run(&processes))?;
+    let discovery =
+        thread::Builder::new().name("discovery".into()).spawn(move || discovery.run(&processes))?;
 
     let workers = options.workers.unwrap_or_else(|| {
         thread::available_parallelism().map_or(1, |cores| cores.get().saturating_sub(1))
@@ -132,11 +131,7 @@ pub fn stream(
         drain.run(&draining, |event| router.route(event));
     })?;
 
-    let run = RunInfo {
-        host: host_name(),
-        bpf_hash: object_hash(),
-        semconv: options.semconv,
-    };
+    let run = RunInfo { host: host_name(), bpf_hash: object_hash(), semconv: options.semconv };
     let jsonl = Jsonl::new(writer, run, WallClock::sample());
     let output = Output::new(jsonl, processes, Arc::clone(&ledger), options.heartbeat);
     let stopping = Arc::clone(&stop);

@@ -68,8 +68,9 @@ const fn flow(event: &KernelEvent) -> Option<FlowKey> {
         KernelEvent::Data(e) => Some(e.key),
         KernelEvent::FlowEnd(e) => Some(e.key),
         KernelEvent::Handshake(e) => Some(e.key),
-        KernelEvent::Exec(_) | KernelEvent::Fork(_) | KernelEvent::Exit(_) | KernelEvent::Map(_) => {
-            None
-        }
+        KernelEvent::Exec(_)
+        | KernelEvent::Fork(_)
+        | KernelEvent::Exit(_)
+        | KernelEvent::Map(_) => None,
     }
 }

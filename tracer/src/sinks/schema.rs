@@ -136,8 +136,8 @@ pub struct AiCall {
     pub server_port: Option<u16>,
     #[serde(rename = "network.protocol.version", skip_serializing_if = "Option::is_none")]
     pub protocol_version: Option<&'static str>,
-    #[serde(rename = "http.request.body.size")]
-    pub request_size: u64,
+    #[serde(rename = "http.request.body.size", skip_serializing_if = "Option::is_none")]
+    pub request_size: Option<u64>,
     #[serde(rename = "http.response.body.size", skip_serializing_if = "Option::is_none")]
     pub response_size: Option<u64>,
     #[serde(rename = "tls.library", skip_serializing_if = "Option::is_none")]
@@ -180,6 +180,7 @@ pub struct AiCall {
 /// A whole number, or seconds.
 #[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
 #[serde(untagged)]
+#[schemars(inline)]
 pub enum Figure {
     Count(u64),
     Seconds(f64),
@@ -290,7 +291,8 @@ impl AiCall {
             server_address: cutter.text(&call.host),
             server_port: call.port,
             protocol_version: Some(call.version).filter(|v| !v.is_empty()),
-            request_size: call.request_size,
+            // A handshake that failed never came to a request.
+            request_size: Some(call.request_size).filter(|_| !call.version.is_empty()),
             response_size: call.status.map(|_| call.response_size),
             tls_library: library_name(call.flow.library),
             role: "client",

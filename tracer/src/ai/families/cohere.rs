@@ -4,11 +4,8 @@ use super::common::{errors, plain};
 use crate::ai::fact::{Answers, Count, Fact};
 use crate::ai::json::Key::{self, *};
 
-pub(super) const CHAT: Answers = Answers {
-    last_documents: &["message-end", "stream-end"],
-    ends_itself: true,
-    ..plain(chat)
-};
+pub(super) const CHAT: Answers =
+    Answers { last_documents: &["message-end", "stream-end"], ends_itself: true, ..plain(chat) };
 
 fn chat(keys: &[Key]) -> Option<Fact> {
     Some(match keys {

@@ -75,7 +75,10 @@ impl Parser {
         loop {
             let prelude = self.held.get(..PRELUDE)?;
             let word = |at: usize| {
-                prelude.get(at..at + 4).and_then(|b| b.try_into().ok()).map_or(0, u32::from_be_bytes)
+                prelude
+                    .get(at..at + 4)
+                    .and_then(|b| b.try_into().ok())
+                    .map_or(0, u32::from_be_bytes)
             };
             let (total, headers) = (word(0) as usize, word(4) as usize);
             let sound = crc32fast::hash(&prelude[..8]) == word(8);

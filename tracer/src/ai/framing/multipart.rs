@@ -120,9 +120,11 @@ mod tests {
             let mut parser = Parser::new("multipart/form-data; boundary=\"xyz\"").unwrap();
             let mut seen = Vec::new();
             for part in [&body[..cut], &body[cut..]] {
-                parser.push(part, &mut |name, value| seen.push((name.to_owned(), value.to_owned())));
+                parser
+                    .push(part, &mut |name, value| seen.push((name.to_owned(), value.to_owned())));
             }
-            let expected = [("model", "whisper-1"), ("empty", "")].map(|(a, b)| (a.into(), b.into()));
+            let expected =
+                [("model", "whisper-1"), ("empty", "")].map(|(a, b)| (a.into(), b.into()));
             assert_eq!(seen, expected, "cut at {cut}");
         }
     }

@@ -70,18 +70,33 @@ enum State {
     /// Before a document.
     Start,
     /// A value must come; `close`: or the array's end, it being empty.
-    Value { close: bool },
+    Value {
+        close: bool,
+    },
     /// A key must come; `close`: or the object's end.
-    Key { close: bool },
+    Key {
+        close: bool,
+    },
     Colon,
     /// After a value inside a container.
     After,
-    Text { key: bool },
-    Escape { key: bool },
-    Unicode { key: bool, left: u8, code: u16 },
+    Text {
+        key: bool,
+    },
+    Escape {
+        key: bool,
+    },
+    Unicode {
+        key: bool,
+        left: u8,
+        code: u16,
+    },
     Number(Number),
     /// `rest` of `true`, `false` or `null`.
-    Word { rest: &'static [u8], value: Word },
+    Word {
+        rest: &'static [u8],
+        value: Word,
+    },
     /// One document was asked for, and it is over.
     Over,
     Failed(JsonError),

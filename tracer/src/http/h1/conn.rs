@@ -193,7 +193,9 @@ impl Conn {
             }
         }
         let authority = match target.split_once("://") {
-            Some((_, rest)) => rest.split(['/', '?', '#']).next().unwrap_or_default().to_lowercase(),
+            Some((_, rest)) => {
+                rest.split(['/', '?', '#']).next().unwrap_or_default().to_lowercase()
+            }
             None if method == "CONNECT" => target.to_lowercase(),
             None if !head.host.is_empty() => head.host.clone(),
             None => self.server_name.clone(),
@@ -214,7 +216,13 @@ impl Conn {
         self.events.push_back(HttpEvent::RequestHead {
             id,
             at,
-            head: Box::new(RequestHead { version, method, target, authority, headers: head.headers }),
+            head: Box::new(RequestHead {
+                version,
+                method,
+                target,
+                authority,
+                headers: head.headers,
+            }),
         });
         self.begin_body(Side::Request, at, body, decoder, Some(id));
         Ok(())
@@ -272,7 +280,8 @@ impl Conn {
         let (id, asked_websocket) = (open.id, open.websocket);
         let no_body = open.method == "HEAD" || matches!(status, 101 | 204 | 304);
         let tunnel = open.method == "CONNECT" && (200..300).contains(&status);
-        let extensions = head.headers.first("sec-websocket-extensions").and_then(DeflateParams::parse);
+        let extensions =
+            head.headers.first("sec-websocket-extensions").and_then(DeflateParams::parse);
         let body = if no_body {
             Body::Length(0)
         } else if head.chunked {
