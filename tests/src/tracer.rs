@@ -1,7 +1,7 @@
 //! The agent under test, as a user runs it: the real binary, its lines, its end.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -18,6 +18,39 @@ pub fn binary() -> Result<PathBuf> {
     let exe = std::env::current_exe()?;
     let found = exe.ancestors().map(|dir| dir.join("aitrace")).find(|path| path.is_file());
     found.context("no aitrace binary beside the tests: run `cargo build --bin aitrace`")
+}
+
+fn command(level: &str, arguments: &[&str]) -> Result<Command> {
+    let mut command = Command::new(binary()?);
+    command.arg("stream").args(arguments).env("AITRACE_LOG", level);
+    command.stdin(Stdio::null()).stderr(Stdio::piped());
+    Ok(command)
+}
+
+/// An agent that writes to a file, as a log shipper would have it: for benches.
+#[derive(Debug)]
+pub struct Quiet(Child);
+
+impl Quiet {
+    /// Starts it, and waits for its first line in `file`.
+    pub fn start(file: &Path) -> Result<Self> {
+        let child = command("off", &[])?.stdout(std::fs::File::create(file)?).spawn()?;
+        let quiet = Self(child);
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while std::fs::metadata(file)?.len() == 0 {
+            ensure!(Instant::now() < deadline, "aitrace says nothing");
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(quiet)
+    }
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        // SAFETY: kill(2) on a child that has not been waited for.
+        unsafe { libc::kill(self.0.id() as libc::pid_t, libc::SIGTERM) };
+        let _ = self.0.wait();
+    }
 }
 
 /// A running `aitrace stream`; ended when dropped.
@@ -65,14 +98,7 @@ impl Tracer {
 
     /// The same at a log level.
     pub fn start_at(level: &str, arguments: &[&str]) -> Result<Self> {
-        let mut child = Command::new(binary()?)
-            .arg("stream")
-            .args(arguments)
-            .env("AITRACE_LOG", level)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
+        let mut child = command(level, arguments)?.stdout(Stdio::piped()).spawn()?;
         let (out, mut err) =
             (child.stdout.take().context("stdout")?, child.stderr.take().context("stderr")?);
         let lines = Arc::new(Mutex::new(Vec::new()));

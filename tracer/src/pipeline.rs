@@ -6,10 +6,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tracer_common::limits;
+
 use crate::ai::call::Call;
 use crate::ai::decoder::{FlowDecoder, failed_handshake};
 use crate::ai::providers::HostTable;
-use crate::event::{BootTime, FlowKey, KernelEvent, Verdict};
+use crate::event::{BootTime, Direction, FlowKey, KernelEvent, Verdict};
 use crate::flow::table::{Counts, FlowEvent, FlowTable};
 
 #[derive(Debug)]
@@ -48,8 +50,15 @@ impl Pipeline {
             }
             return;
         }
+        let spent = undecided_and_spent(&event);
         let Self { table, decoders, hosts } = self;
         table.push(event, &mut |info, event| say(decoders, hosts, info, event, out));
+        // All that comes up of an undecided flow has been seen, and it was nothing.
+        if let Some(key) = spent
+            && !decoders.get(&key).is_some_and(FlowDecoder::saw_ai)
+        {
+            out(Output::Verdict(key, Verdict::Ignore));
+        }
     }
 
     /// Nothing more will come: what is open ends as lost.
@@ -57,6 +66,16 @@ impl Pipeline {
         let Self { table, decoders, hosts } = self;
         table.finish(at, &mut |info, event| say(decoders, hosts, info, event, out));
     }
+}
+
+/// The flow of a chunk that is the last one of its undecided client side.
+fn undecided_and_spent(event: &KernelEvent) -> Option<FlowKey> {
+    let KernelEvent::Data(chunk) = event else { return None };
+    let end = chunk.offset + chunk.data.len() as u64;
+    (chunk.verdict == Verdict::Undecided
+        && chunk.direction == Direction::Outbound
+        && end >= limits::UNDECIDED_BYTES)
+        .then_some(chunk.key)
 }
 
 fn say(

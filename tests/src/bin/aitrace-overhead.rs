@@ -10,9 +10,9 @@ use anyhow::{Context as _, Result, bail};
 use tests::clients::program;
 use tests::sandbox::Sandbox;
 use tests::simulator::Config;
-use tests::tracer::Tracer;
+use tests::tracer::Quiet;
 
-const ROUNDS: usize = 7;
+const ROUNDS: usize = 5;
 const SECONDS: &str = "1.5";
 /// What people write first.
 const ONE_LINER: &str = "uprobe:LIB:SSL_write,uprobe:LIB:SSL_write_ex { @bytes[comm] = sum(arg2); } uretprobe:LIB:SSL_read,uretprobe:LIB:SSL_read_ex { @reads[comm] = count(); }";
@@ -48,8 +48,7 @@ struct Figures {
 
 fn main() -> Result<()> {
     let sandbox = Sandbox::start(Config { forget: true, ..Config::default() })?;
-    let clients: [(&str, Client); 2] =
-        [("Python keep-alive", python), ("wrk, 2 threads", wrk)];
+    let clients: [(&str, Client); 2] = [("Python keep-alive", python), ("wrk, 2 threads", wrk)];
     for (client, command) in clients {
         for traffic in TRAFFIC {
             let mut found: [Vec<Figures>; 3] = Default::default();
@@ -57,7 +56,7 @@ fn main() -> Result<()> {
                 for (at, mode) in
                     [Mode::Untraced, Mode::Aitrace, Mode::Bpftrace].into_iter().enumerate()
                 {
-                    let tracer = Running::start(mode)?;
+                    let tracer = Running::start(mode, &sandbox)?;
                     found[at].push(measure(&mut command(&sandbox, traffic), client)?);
                     tracer.stop()?;
                 }
@@ -139,15 +138,15 @@ fn median(mut figures: Vec<Figures>) -> Figures {
 
 enum Running {
     Nothing,
-    Aitrace(Tracer),
+    Aitrace(Quiet),
     Bpftrace(Child),
 }
 
 impl Running {
-    fn start(mode: Mode) -> Result<Self> {
+    fn start(mode: Mode, sandbox: &Sandbox) -> Result<Self> {
         Ok(match mode {
             Mode::Untraced => Self::Nothing,
-            Mode::Aitrace => Self::Aitrace(Tracer::start(&[])?),
+            Mode::Aitrace => Self::Aitrace(Quiet::start(&sandbox.folder().join("events"))?),
             Mode::Bpftrace => {
                 let script = ONE_LINER.replace("LIB", &libssl()?);
                 let child = Command::new("bpftrace")
@@ -165,7 +164,7 @@ impl Running {
     fn stop(self) -> Result<()> {
         match self {
             Self::Nothing => {}
-            Self::Aitrace(tracer) => drop(tracer.finish()?),
+            Self::Aitrace(tracer) => drop(tracer),
             Self::Bpftrace(mut child) => {
                 // SAFETY: kill(2) on our own child, which has not been waited for.
                 unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGINT) };

@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::call::Call;
-use super::endpoint::recognise;
+use super::endpoint::{Endpoint, recognise};
 use super::exchange::{Ended, Exchange};
-use super::providers::{self, HostTable};
+use super::providers::{self, HostTable, Provider};
 use crate::event::{BootTime, Handshake};
 use crate::flow::table::FlowInfo;
 use crate::http::{ExchangeId, HttpEvent, RequestHead, Side};
@@ -20,11 +20,12 @@ pub struct FlowDecoder {
     hosts: Arc<HostTable>,
     exchanges: HashMap<ExchangeId, Exchange>,
     saw_ai: bool,
+    last: Option<Asked>,
 }
 
 impl FlowDecoder {
     pub fn new(hosts: Arc<HostTable>) -> Self {
-        Self { hosts, exchanges: HashMap::new(), saw_ai: false }
+        Self { hosts, exchanges: HashMap::new(), saw_ai: false, last: None }
     }
 
     /// An AI exchange has been seen on this flow.
@@ -83,17 +84,51 @@ impl FlowDecoder {
         {
             head.authority.clone_from(name);
         }
-        // The certificate's name is the better witness where the client talks to itself.
+        let Some((provider, endpoint)) = self.address(flow, &head) else { return };
+        self.saw_ai = true;
+        self.exchanges.insert(id, Exchange::new(provider, endpoint, head, at));
+    }
+}
+
+/// Where a request goes, and what was made of it: most connections ask the same again and again.
+#[derive(Debug, PartialEq, Eq)]
+struct Asked {
+    method: String,
+    target: String,
+    authority: String,
+    answer: Option<(Option<&'static Provider>, Endpoint)>,
+}
+
+impl FlowDecoder {
+    /// Provider and endpoint of a request; `None`: no AI call.
+    fn address(
+        &mut self,
+        flow: &FlowInfo,
+        head: &RequestHead,
+    ) -> Option<(Option<&'static Provider>, Endpoint)> {
+        let same = |last: &&Asked| {
+            last.target == head.target
+                && last.method == head.method
+                && last.authority == head.authority
+        };
+        if let Some(last) = self.last.as_ref().filter(same) {
+            return last.answer.clone();
+        }
         let provider = providers::resolve(head.host(), head.port(), head.path(), &self.hosts)
             .or_else(|| {
+                // A client may name its host otherwise than its certificate.
                 let name = flow.server_name.as_deref()?;
                 providers::resolve(name, None, head.path(), &self.hosts)
             });
-        let Some(endpoint) = recognise(provider, &head.method, head.path(), head.query()) else {
-            return;
-        };
-        self.saw_ai = true;
-        self.exchanges.insert(id, Exchange::new(provider, endpoint, head, at));
+        let answer = recognise(provider, &head.method, head.path(), head.query())
+            .map(|endpoint| (provider, endpoint));
+        self.last = Some(Asked {
+            method: head.method.clone(),
+            target: head.target.clone(),
+            authority: head.authority.clone(),
+            answer: answer.clone(),
+        });
+        answer
     }
 }
 

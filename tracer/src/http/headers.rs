@@ -217,10 +217,12 @@ impl Headers {
             self.overflowed += 1;
             return;
         }
-        let value = String::from_utf8_lossy(&value[..value.len().min(MAX_VALUE)])
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect::<String>();
+        let value = String::from_utf8_lossy(&value[..value.len().min(MAX_VALUE)]);
+        let value = if value.chars().any(char::is_control) {
+            value.replace(char::is_control, " ").into()
+        } else {
+            value
+        };
         self.list.push((name.into(), value.trim().into()));
     }
 

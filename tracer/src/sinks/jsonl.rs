@@ -51,7 +51,39 @@ impl<W: Write> Jsonl<W> {
     /// # Errors
     /// What the writer says; `BrokenPipe` means the reader went away.
     pub fn write(&mut self, record: &Record) -> io::Result<()> {
-        let mut value = self.render(record)?;
+        self.seq += 1;
+        match record {
+            Record::Call(attributed) => {
+                let envelope =
+                    self.envelope("ai.call", attributed.call.ended, severity(&attributed.call));
+                let started = self.clock.rfc3339(attributed.process.start);
+                self.line(&AiCall::new(attributed, envelope, started))?;
+            }
+            Record::Heartbeat(heartbeat) => {
+                let severity = if heartbeat.books.is_closed() { "INFO" } else { "ERROR" };
+                let envelope = self.envelope("heartbeat", heartbeat.at, severity);
+                self.line(&HeartbeatEvent::new(heartbeat, envelope, &self.run.bpf_hash))?;
+            }
+        }
+        self.writer.write_all(&self.line)
+    }
+
+    /// Puts an event's line into `self.line`.
+    fn line(&mut self, event: &impl Serialize) -> io::Result<()> {
+        self.line.clear();
+        if self.run.semconv == Semconv::Latest {
+            serde_json::to_writer(&mut self.line, event)?;
+        }
+        if self.line.is_empty() || self.line.len() >= MAX_LINE {
+            self.rework(event)?;
+        }
+        self.line.push(b'\n');
+        Ok(())
+    }
+
+    /// The slow way: other names, or strings cut until the line fits.
+    fn rework(&mut self, event: &impl Serialize) -> io::Result<()> {
+        let mut value = self.object(event)?;
         self.line.clear();
         serde_json::to_writer(&mut self.line, &value)?;
         // Escapes make a string up to six times longer: cut harder until the line fits.
@@ -63,31 +95,13 @@ impl<W: Write> Jsonl<W> {
             self.line.clear();
             serde_json::to_writer(&mut self.line, &value)?;
         }
-        self.line.push(b'\n');
-        self.writer.write_all(&self.line)
+        Ok(())
     }
 
     /// # Errors
     /// As [`Self::write`].
     pub fn flush(&mut self) -> io::Result<()> {
         self.writer.flush()
-    }
-
-    fn render(&mut self, record: &Record) -> io::Result<Map<String, Value>> {
-        self.seq += 1;
-        match record {
-            Record::Call(attributed) => {
-                let envelope =
-                    self.envelope("ai.call", attributed.call.ended, severity(&attributed.call));
-                let started = self.clock.rfc3339(attributed.process.start);
-                self.object(&AiCall::new(attributed, envelope, started))
-            }
-            Record::Heartbeat(heartbeat) => {
-                let severity = if heartbeat.books.is_closed() { "INFO" } else { "ERROR" };
-                let envelope = self.envelope("heartbeat", heartbeat.at, severity);
-                self.object(&HeartbeatEvent::new(heartbeat, envelope, &self.run.bpf_hash))
-            }
-        }
     }
 
     fn envelope(

@@ -110,8 +110,17 @@ const UPSTREAM: &str = "llm_provider-";
 /// Limits and the seconds the provider asks to wait.
 pub fn parse(provider: Option<&Provider>, response: &Headers) -> (RateLimits, Option<f64>) {
     let date = response.first("date").and_then(time::http_date);
-    if !response.iter().any(|(name, _)| name.contains("ratelimit")) {
+    let mut told: Vec<(&str, &str)> = response
+        .iter()
+        .filter(|(name, _)| name.contains("rate") || name.contains("priority"))
+        .collect();
+    if told.is_empty() {
         return (RateLimits::default(), retry_after(response, date));
+    }
+    // A proxy's own come first, then those it hands on.
+    told.sort_by_key(|(name, _)| name.starts_with(UPSTREAM));
+    for (name, _) in &mut told {
+        *name = name.strip_prefix(UPSTREAM).unwrap_or(name);
     }
     let own = match provider.map_or(LimitFamily::Unknown, |row| row.rate_limit) {
         LimitFamily::Azure | LimitFamily::Groq => LimitFamily::OpenAi,
@@ -131,7 +140,7 @@ pub fn parse(provider: Option<&Provider>, response: &Headers) -> (RateLimits, Op
         };
         // Figures of two windows must not be mixed.
         if *into == Limit::default() {
-            *into = read(response, name, date);
+            *into = read(&told, name, date);
         }
     }
     if limits.requests == Limit::default()
@@ -142,16 +151,20 @@ pub fn parse(provider: Option<&Provider>, response: &Headers) -> (RateLimits, Op
     (limits, retry_after(response, date))
 }
 
-fn read(response: &Headers, name: &str, date: Option<f64>) -> Limit {
-    let value = |field| {
-        let name = name.replacen('*', field, 1);
-        response.first(&name).or_else(|| response.first(&format!("{UPSTREAM}{name}")))
-    };
-    Limit {
-        limit: value("limit").and_then(count),
-        remaining: value("remaining").and_then(count),
-        reset_s: value("reset").and_then(|text| reset(text, date)),
+/// The three figures whose names are `name` with a word for `*`, among `told`.
+fn read(told: &[(&str, &str)], name: &str, date: Option<f64>) -> Limit {
+    let (before, after) = name.split_once('*').unwrap_or((name, ""));
+    let mut limit = Limit::default();
+    for (header, value) in told {
+        let word = header.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+        match word {
+            Some("limit") if limit.limit.is_none() => limit.limit = count(value),
+            Some("remaining") if limit.remaining.is_none() => limit.remaining = count(value),
+            Some("reset") if limit.reset_s.is_none() => limit.reset_s = reset(value, date),
+            _ => {}
+        }
     }
+    limit
 }
 
 /// A whole number; some write `60.0`, and old drafts `100, 100;w=60`.
