@@ -94,7 +94,9 @@ pub(crate) fn ensure(need: Need) -> Result<()> {
         }
         Need::Bench => {
             install(DEMO_PACKAGES, &mut updated)?;
+            install(TEST_PACKAGES, &mut updated)?;
             install(BENCH_PACKAGES, &mut updated)?;
+            python_environment()?;
         }
     }
     Ok(())

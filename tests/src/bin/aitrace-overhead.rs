@@ -48,7 +48,8 @@ struct Figures {
 
 fn main() -> Result<()> {
     let sandbox = Sandbox::start(Config { forget: true, ..Config::default() })?;
-    let clients: [(&str, Client); 2] = [("Python keep-alive", python), ("wrk, 2 threads", wrk)];
+    let clients: [(&str, Client); 3] =
+        [("Python http.client", python), ("Python requests", requests), ("wrk, 2 threads", wrk)];
     for (client, command) in clients {
         for traffic in TRAFFIC {
             let mut found: [Vec<Figures>; 3] = Default::default();
@@ -85,6 +86,13 @@ fn report(client: &str, traffic: Traffic, untraced: Figures, aitrace: Figures, b
 fn python(sandbox: &Sandbox, traffic: Traffic) -> Command {
     let mut command = sandbox.command("python3");
     command.arg(program("keepalive.py")).args([traffic.host, traffic.path, SECONDS]);
+    command
+}
+
+fn requests(sandbox: &Sandbox, traffic: Traffic) -> Command {
+    let python = tests::clients::python().unwrap_or_else(|_| "python3".into());
+    let mut command = sandbox.command(python);
+    command.arg(program("keepalive_requests.py")).args([traffic.host, traffic.path, SECONDS]);
     command
 }
 
