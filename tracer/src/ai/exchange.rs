@@ -176,8 +176,11 @@ impl Exchange {
             }
         }
         if let Some(framing) = Framing::of(head.headers.first("content-type")) {
-            self.answer_body = AnswerBody::of(framing);
             self.streamed |= matches!(framing, Framing::Sse | Framing::EventStream);
+            // Some serve a JSON error as an event stream: the first bytes have a say.
+            if framing != Framing::Sse {
+                self.answer_body = AnswerBody::of(framing);
+            }
         }
         self.response = Some(head);
     }
@@ -210,7 +213,11 @@ impl Exchange {
                     return;
                 }
                 let joined = Bytes::from(joined);
-                let framing = framing.unwrap_or(Framing::Opaque);
+                let framing = match framing {
+                    Some(framing) if framing != Framing::Opaque => framing,
+                    _ if self.streamed => Framing::Sse,
+                    _ => Framing::Opaque,
+                };
                 self.streamed |= framing == Framing::Sse;
                 self.answer_body = AnswerBody::of(framing);
                 joined
