@@ -50,7 +50,9 @@ impl Sandbox {
     pub fn start(config: Config) -> Result<Self> {
         let folder = tempfile::tempdir()?;
         let hosts = folder.path().join("hosts");
-        let names: String = HOSTS.iter().map(|host| format!("127.0.0.1 {host}\n")).collect();
+        let own = config.hosts.iter().map(String::as_str);
+        let names: String =
+            HOSTS.iter().copied().chain(own).map(|host| format!("127.0.0.1 {host}\n")).collect();
         fs::write(&hosts, format!("127.0.0.1 localhost\n{names}"))?;
         // Namespaces belong to threads: one thread goes there and brings back their handles.
         let (net, mount, listener) = thread::spawn(move || open_world(&hosts))

@@ -10,6 +10,7 @@ use tracer_common::limits;
 
 use crate::ai::call::Call;
 use crate::ai::decoder::{FlowDecoder, failed_handshake};
+use crate::ai::endpoint::recognise;
 use crate::ai::providers::HostTable;
 use crate::event::{BootTime, Direction, FlowKey, KernelEvent, Verdict};
 use crate::flow::table::{Counts, FlowEvent, FlowTable};
@@ -50,6 +51,12 @@ impl Pipeline {
             }
             return;
         }
+        if let Some(key) = asks_in_the_open(&event) {
+            // Before its budget is spent on a long head.
+            let fresh = || FlowDecoder::new(Arc::clone(&self.hosts));
+            self.decoders.entry(key).or_insert_with(fresh).expect_ai();
+            out(Output::Verdict(key, Verdict::Capture));
+        }
         let spent = undecided_and_spent(&event);
         let Self { table, decoders, hosts } = self;
         table.push(event, &mut |info, event| say(decoders, hosts, info, event, out));
@@ -66,6 +73,22 @@ impl Pipeline {
         let Self { table, decoders, hosts } = self;
         table.finish(at, &mut |info, event| say(decoders, hosts, info, event, out));
     }
+}
+
+/// The flow of an undecided connection whose first line is an AI call's, whatever the host.
+fn asks_in_the_open(event: &KernelEvent) -> Option<FlowKey> {
+    let KernelEvent::Data(chunk) = event else { return None };
+    if chunk.verdict != Verdict::Undecided
+        || chunk.direction != Direction::Outbound
+        || chunk.offset != 0
+    {
+        return None;
+    }
+    let line = chunk.data.split(|b| *b == b'\r').next()?;
+    let mut words = std::str::from_utf8(line).ok()?.split(' ');
+    let (method, target) = (words.next()?, words.next()?);
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    recognise(None, method, path, query).map(|_| chunk.key)
 }
 
 /// The flow of a chunk that is the last one of its undecided client side.

@@ -50,6 +50,8 @@ pub struct Config {
     pub log: Option<PathBuf>,
     /// What `play=` finds.
     pub recordings: Option<Arc<Recordings>>,
+    /// Names beside [`HOSTS`].
+    pub hosts: Vec<String>,
     /// Keep nothing: for benches.
     pub forget: bool,
 }

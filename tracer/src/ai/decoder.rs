@@ -12,7 +12,7 @@ use super::exchange::{Ended, Exchange};
 use super::providers::{self, HostTable, Provider};
 use crate::event::{BootTime, Handshake};
 use crate::flow::table::FlowInfo;
-use crate::http::{ExchangeId, HttpEvent, RequestHead, Side};
+use crate::http::{ExchangeId, HttpEvent, Outcome, RequestHead, Side};
 
 /// AI semantics of one flow.
 #[derive(Debug)]
@@ -31,6 +31,11 @@ impl FlowDecoder {
     /// An AI exchange has been seen on this flow.
     pub const fn saw_ai(&self) -> bool {
         self.saw_ai
+    }
+
+    /// The flow's first line is an AI call's, though its head is not whole.
+    pub const fn expect_ai(&mut self) {
+        self.saw_ai = true;
     }
 
     pub fn memory(&self) -> usize {
@@ -55,7 +60,6 @@ impl FlowDecoder {
                 gap,
                 request_size,
                 response_size,
-                server_name: flow.server_name.as_deref(),
             });
         }
         let exchange = self.exchanges.get_mut(&id)?;
@@ -67,9 +71,21 @@ impl FlowDecoder {
             HttpEvent::ResponseTrailers { headers, .. } => exchange.trailers(headers),
             HttpEvent::Gap { side: Side::Request, .. } => exchange.request_gap(),
             HttpEvent::Gap { side: Side::Response, .. } => exchange.answer_gap(),
-            HttpEvent::Message { side: Side::Request, data, .. } => exchange.request_body(&data),
-            HttpEvent::Message { side: Side::Response, at, data, .. } => {
-                exchange.response_body(at, data);
+            HttpEvent::Message { side: Side::Request, at, data, last, .. } => {
+                exchange.asked_message(at, &data, last);
+            }
+            HttpEvent::Message { side: Side::Response, at, data, last, .. } => {
+                let so_far = Ended {
+                    flow: flow.key,
+                    cgroup_id: flow.cgroup_id,
+                    at,
+                    outcome: Outcome::Complete,
+                    late: false,
+                    gap: false,
+                    request_size: 0,
+                    response_size: 0,
+                };
+                return exchange.answer_message(&so_far, data, last);
             }
             HttpEvent::RequestHead { .. }
             | HttpEvent::ResponseEnd { .. }

@@ -82,6 +82,8 @@ pub struct Exchange {
     /// An exception inside an event stream.
     exception: bool,
     streamed: bool,
+    /// Answers of a WebSocket session that were reported.
+    answers: u64,
 }
 
 impl Exchange {
@@ -113,6 +115,7 @@ impl Exchange {
             truncated: false,
             exception: false,
             streamed: false,
+            answers: 0,
         }
     }
 
@@ -183,6 +186,48 @@ impl Exchange {
             }
         }
         self.response = Some(head);
+    }
+
+    /// A piece of a WebSocket message that the client sent; `last` ends it.
+    pub fn asked_message(&mut self, at: BootTime, data: &Bytes, last: bool) {
+        let RequestBody::Json(scanner) = &mut self.request_body else {
+            self.request_body = RequestBody::Json(Box::new(Scanner::sequence()));
+            return self.asked_message(at, data, last);
+        };
+        scanner.push(data, &mut self.asked);
+        if last {
+            scanner.reset();
+            self.request_ended = at;
+        }
+    }
+
+    /// A piece of a message that the server sent. A call when an answer of the session is whole.
+    pub fn answer_message(&mut self, end: &Ended, data: Bytes, last: bool) -> Option<Call> {
+        if !matches!(self.answer_body, AnswerBody::Json(_)) {
+            self.answer_body = AnswerBody::of(Framing::Json);
+            *self.learned = Learned::new(families::session());
+            self.streamed = true;
+        }
+        self.answer(data);
+        if self.learned.content && self.first_content.is_none() {
+            self.first_content = Some(end.at);
+        }
+        if !last {
+            return None;
+        }
+        if let AnswerBody::Json(scanner) = &mut self.answer_body {
+            scanner.reset();
+        }
+        if !self.learned.terminal {
+            return None;
+        }
+        let call = self.call(end);
+        self.learned.take_answer();
+        self.answers += 1;
+        self.started = end.at;
+        self.first_content = None;
+        self.answer_gap = false;
+        Some(call)
     }
 
     pub fn trailers(&mut self, headers: Headers) {
@@ -288,11 +333,16 @@ impl Exchange {
     }
 
     /// The exchange has ended: the call it was. `None`: nothing says that it was one.
-    pub fn finish(mut self, end: &Ended<'_>) -> Option<Call> {
-        self.finish_answer();
-        if !self.is_call(end) {
+    pub fn finish(mut self, end: &Ended) -> Option<Call> {
+        if self.answers > 0 && !self.learned.content {
+            // A session's answers have been reported one by one.
             return None;
         }
+        self.finish_answer();
+        self.is_call(end).then(|| self.call(end))
+    }
+
+    fn call(&self, end: &Ended) -> Call {
         let provider = self.provider.unwrap_or_else(|| unnamed(self.endpoint.family));
         let nothing = Headers::default();
         let headers = self.response.as_ref().map_or(&nothing, |head| &head.headers);
@@ -314,7 +364,7 @@ impl Exchange {
             .first_content
             .filter(|_| self.streamed)
             .map(|at| at.seconds_since(self.request_ended));
-        Some(Call {
+        Call {
             flow: end.flow,
             cgroup_id: end.cgroup_id,
             started: self.started,
@@ -351,7 +401,7 @@ impl Exchange {
             failure,
             rate_limits,
             capture: self.capture(end),
-        })
+        }
     }
 
     fn request_model(&self) -> Option<String> {
@@ -360,7 +410,7 @@ impl Exchange {
         self.asked.model.clone().or_else(|| self.endpoint.model.clone()).or_else(version)
     }
 
-    const fn capture(&self, end: &Ended<'_>) -> Capture {
+    const fn capture(&self, end: &Ended) -> Capture {
         if end.late {
             Capture::LateAttach
         } else if end.gap
@@ -377,7 +427,7 @@ impl Exchange {
     }
 
     /// Paths that other software uses too, and exchanges without a head, need evidence.
-    fn is_call(&self, end: &Ended<'_>) -> bool {
+    fn is_call(&self, end: &Ended) -> bool {
         let learned = &self.learned;
         let answered = !learned.usage().is_empty()
             || learned.model.is_some()
@@ -391,12 +441,13 @@ impl Exchange {
         }
         let hinted =
             self.head.headers.first("anthropic-version").is_some() || self.provider.is_some();
-        hinted || (answered && self.asked.model.is_some() && self.asked.has_prompt)
+        let asked = self.asked.model.is_some() && self.asked.has_prompt;
+        hinted || (answered && (asked || (self.request_gap && learned.model.is_some())))
     }
 
     /// How it ended for the program: an answer that says it is whole is whole, whatever the
     /// connection did afterwards.
-    fn outcome(&self, end: &Ended<'_>) -> Outcome {
+    fn outcome(&self, end: &Ended) -> Outcome {
         match end.outcome {
             Outcome::Cut | Outcome::ClientGone | Outcome::Lost if self.says_whole() => {
                 Outcome::Complete
@@ -487,7 +538,7 @@ impl Exchange {
 
 /// What the connection knows of an exchange that has ended.
 #[derive(Clone, Copy, Debug)]
-pub struct Ended<'a> {
+pub struct Ended {
     pub flow: FlowKey,
     pub cgroup_id: u64,
     pub at: BootTime,
@@ -496,8 +547,6 @@ pub struct Ended<'a> {
     pub gap: bool,
     pub request_size: u64,
     pub response_size: u64,
-    /// The flow's server name.
-    pub server_name: Option<&'a str>,
 }
 
 impl AnswerBody {

@@ -353,6 +353,11 @@ impl Learned {
         }
     }
 
+    /// An answer is whole: what was learned of it, making place for the next one of the session.
+    pub fn take_answer(&mut self) -> Self {
+        std::mem::replace(self, Self::new(self.answers))
+    }
+
     /// The document under way is lost.
     pub fn forget_document(&mut self) {
         self.document = Document::default();

@@ -172,6 +172,12 @@ impl FlowTable {
         let Some(flow) = self.flows.get_mut(&chunk.key) else { return };
         let at = chunk.origin.at;
         flow.last = at;
+        // What the other direction waits for would have come before an answer to it did.
+        let other = chunk.direction.opposite();
+        if flow.directions[other.index()].memory() > 0 {
+            flow.directions[other.index()].finish(0);
+            flow.advance(other, at, say, &mut self.counts);
+        }
         flow.info.verdict = chunk.verdict;
         flow.directions[chunk.direction.index()].push(chunk.offset, chunk.data);
         flow.advance(chunk.direction, at, say, &mut self.counts);
@@ -283,8 +289,9 @@ impl Flow {
     /// Looks at what is held; once the protocol is known, reads it.
     fn sniff(&mut self, full: bool, say: Say<'_>, counts: &mut Counts) {
         let Reader::Sniffing { held, bytes, .. } = &mut self.reader else { return };
-        let lost = held.iter().any(|(_, _, piece)| matches!(piece, Piece::Gap(_)));
-        let late = !self.from_start || lost;
+        // From a hole on, the beginning is not the connection's.
+        self.from_start &= !held.iter().any(|(_, _, piece)| matches!(piece, Piece::Gap(_)));
+        let late = !self.from_start;
         let name = self.info.server_name.as_deref().unwrap_or_default();
         let found = if late { late_protocol(held, name) } else { fresh_protocol(held, name) };
         match found {

@@ -223,6 +223,8 @@ pub(crate) static ROUTES: &[Route] = &[
     post("completions", "text_completion", OpenAiCompletions).hint(),
     post("responses/input_tokens", "token_count", Other),
     post("responses", "chat", OpenAiResponses).hint(),
+    // Over WebSocket.
+    route("GET", "responses", Operation::Is("chat"), OpenAiResponses),
     any("responses/**", "other", Other),
     post("embeddings", "embeddings", OpenAiEmbeddings).hint(),
     post("images/generations", "image", OpenAiImages).sure(),

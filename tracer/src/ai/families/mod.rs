@@ -18,6 +18,11 @@ use super::fact::Answers;
 const KEEPING: &[&str] =
     &["batch", "files", "fine_tuning", "vector_stores", "cache", "models", "other"];
 
+/// The reader of a session's answers over WebSocket.
+pub const fn session() -> &'static Answers {
+    &openai::REALTIME
+}
+
 /// The reader of an endpoint's answers.
 pub fn of(endpoint: &Endpoint) -> &'static Answers {
     if KEEPING.contains(&endpoint.operation) && endpoint.family != Family::Replicate {

@@ -19,8 +19,18 @@ pub(super) const RESPONSES: Answers = Answers {
     ends_itself: true,
     ..plain(responses)
 };
-pub(super) const REALTIME: Answers =
-    Answers { tool_kinds: TOOLS, item_documents: &["response.done"], ..plain(responses) };
+/// Over WebSocket; a session gives many answers, each ended by one of these.
+pub(super) const REALTIME: Answers = Answers {
+    tool_kinds: TOOLS,
+    item_documents: &["response.done", "response.output_item.done"],
+    last_documents: &[
+        "response.done",
+        "response.completed",
+        "response.incomplete",
+        "response.failed",
+    ],
+    ..plain(responses)
+};
 
 pub(super) fn chat(keys: &[Key]) -> Option<Fact> {
     match keys {
