@@ -139,8 +139,12 @@ fn one_exchange_of_every_kind_through_the_kernel() {
 fn compare(expected: &Value, call: &Value) -> Vec<String> {
     let id = text(&expected["id"]);
     let mut misses = Vec::new();
+    // Hosts that serve other things too are decided by the first line, which user space reads: the
+    // first call on a connection may lose a part, and says so.
+    let marked = call["aitrace.capture"] == "gap";
     let mut mark = |field: &str, found: &Value, right: bool| {
-        if !right {
+        let absent = found.is_null() || found.as_array().is_some_and(Vec::is_empty);
+        if !(right || (marked && absent)) {
             misses.push(format!("{field} {id}: {found}, expected {}", expected[field]));
         }
     };

@@ -207,7 +207,8 @@ fn whichever_record_is_missing_no_field_is_wrong() {
             let right = found.iter().filter(|call| call.capture == Capture::Complete).count();
             // The opening and the end concern no call's bytes.
             let allowed = if name == "http2" { 4 } else { 2 };
-            let marks = || found.iter().map(|call| (call.capture, call.outcome)).collect::<Vec<_>>();
+            let marks =
+                || found.iter().map(|call| (call.capture, call.outcome)).collect::<Vec<_>>();
             assert!(right + allowed >= 4, "{name} without record {at}: {:?}", marks());
         }
     }

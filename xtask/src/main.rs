@@ -2,6 +2,7 @@
 
 mod bench;
 mod command;
+mod fuzz;
 mod run;
 mod setup;
 mod test;
@@ -28,6 +29,8 @@ enum Command {
     Run(run::Args),
     /// Measure: `overhead` or `pipeline`
     Bench(bench::Args),
+    /// Fuzz every parser, 60 seconds each
+    Fuzz(fuzz::Args),
     /// Set up and pass every check and test
     Test(test::Args),
 }
@@ -39,6 +42,7 @@ fn main() -> anyhow::Result<()> {
         }
         Command::Run(args) => run::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Fuzz(args) => fuzz::run(&args),
         Command::Test(args) => test::run(&args),
     }
 }

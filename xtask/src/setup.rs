@@ -142,7 +142,7 @@ fn compiler() -> Option<&'static str> {
         .then_some("nightly")
 }
 
-fn cargo_bin(name: &str) -> std::path::PathBuf {
+pub(crate) fn cargo_bin(name: &str) -> std::path::PathBuf {
     let home = std::env::var_os("CARGO_HOME")
         .map(std::path::PathBuf::from)
         .or_else(|| std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo")))

@@ -136,7 +136,11 @@ impl FlowDecoder {
                 let name = flow.server_name.as_deref()?;
                 providers::resolve(name, None, head.path(), &self.hosts)
             });
-        let answer = recognise(provider, &head.method, head.path(), head.query())
+        // A session over WebSocket asks by GET for what is otherwise posted.
+        let upgrades =
+            head.headers.first("upgrade").is_some_and(|to| to.eq_ignore_ascii_case("websocket"));
+        let method = if upgrades { "POST" } else { &head.method };
+        let answer = recognise(provider, method, head.path(), head.query())
             .map(|endpoint| (provider, endpoint));
         self.last = Some(Asked {
             method: head.method.clone(),

@@ -172,7 +172,7 @@ pub(crate) static ROUTES: &[Route] = &[
     // EVENTS knows no operation for a model that may do anything.
     any("predictions/**", "other", Replicate).only(&["replicate"]),
     any("streams/**", "other", Replicate).only(&["replicate"]),
-    any("models/*/*/predictions", "other", Replicate).only(&["replicate"]),
+    any("models/{model+}/predictions", "other", Replicate).only(&["replicate"]),
     any("deployments/*/*/predictions", "other", Replicate).only(&["replicate"]),
     any("models/**", "other", Other).only(&["replicate"]),
     post("services/aigc/text-generation/generation", "chat", DashscopeNative).only(&["dashscope"]),
@@ -223,8 +223,6 @@ pub(crate) static ROUTES: &[Route] = &[
     post("completions", "text_completion", OpenAiCompletions).hint(),
     post("responses/input_tokens", "token_count", Other),
     post("responses", "chat", OpenAiResponses).hint(),
-    // Over WebSocket.
-    route("GET", "responses", Operation::Is("chat"), OpenAiResponses),
     any("responses/**", "other", Other),
     post("embeddings", "embeddings", OpenAiEmbeddings).hint(),
     post("images/generations", "image", OpenAiImages).sure(),

@@ -528,6 +528,15 @@ pub static PROVIDERS: &[Provider] = &[
         ..Provider::NONE
     },
     Provider {
+        id: "pydantic_gateway",
+        otel: "pydantic_gateway",
+        hosts: &[exact("gateway.pydantic.dev")],
+        families: CHAT,
+        organization_headers: UPSTREAM_ORGANIZATION,
+        project_headers: UPSTREAM_PROJECT,
+        ..Provider::NONE
+    },
+    Provider {
         id: "replicate",
         otel: "replicate",
         hosts: &[
@@ -730,7 +739,7 @@ mod tests {
 
     #[test]
     fn rows_are_sorted_and_unique() {
-        assert_eq!(PROVIDERS.len(), 76);
+        assert_eq!(PROVIDERS.len(), 77);
         assert!(PROVIDERS.windows(2).all(|pair| pair[0].id < pair[1].id));
         let names: HashSet<_> = PROVIDERS.iter().map(|row| row.otel).collect();
         assert_eq!(names.len(), PROVIDERS.len());
