@@ -7,5 +7,6 @@ pub mod simulator;
 pub mod sandbox;
 
 pub mod clients;
+pub mod corpus;
 
 pub mod tracer;

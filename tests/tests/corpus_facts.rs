@@ -9,6 +9,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use tests::corpus::operation;
 use tracer::ai::call::{Failure, RateLimits};
 use tracer::ai::endpoint::recognise;
 use tracer::ai::failure::{ErrorFacts, classify};
@@ -126,17 +127,6 @@ fn response_body(exchange: &Value) -> String {
         return String::from_utf8_lossy(&plain).into_owned();
     }
     String::from_utf8_lossy(&body).into_owned()
-}
-
-/// EVENTS' name for an operation of the corpus.
-fn operation(expected: &Value) -> &str {
-    match (text(&expected["operation"]), text(&expected["api"])) {
-        ("completion", _) => "text_completion",
-        // EVENTS has no name for a model that may do anything.
-        ("predict", _) => "other",
-        ("chat", "gemini.generateContent" | "gemini.streamGenerateContent") => "generate_content",
-        (name, _) => name,
-    }
 }
 
 /// Cases whose label in the corpus is not what the address says, each for a reason.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use bytes::Bytes;
 use serde_json::Value;
+use tests::corpus::operation;
 use tests::render::{Dice, Exchange, Wire, frame};
 use tracer::ai::call::Call;
 use tracer::ai::providers::{self, HostTable};
@@ -263,15 +264,6 @@ impl Score {
     fn list(&mut self, case: &Case, field: &'static str, found: &[String], expected: &Value) {
         let wanted: Vec<&str> = expected.as_array().into_iter().flatten().map(text).collect();
         self.mark(case, field, format!("{found:?}"), expected.to_string(), found == wanted);
-    }
-}
-
-fn operation(expected: &Value) -> &str {
-    match (text(&expected["operation"]), text(&expected["api"])) {
-        ("completion", _) => "text_completion",
-        ("predict", _) => "other",
-        ("chat", "gemini.generateContent" | "gemini.streamGenerateContent") => "generate_content",
-        (name, _) => name,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Loss is data: whichever record of a conversation is missing, no field is wrong, and the call is
 //! marked. Also what an open call costs in memory.
 
-#![allow(clippy::unwrap_used, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test")]
 
 use std::io::Write as _;
 use std::sync::Arc;

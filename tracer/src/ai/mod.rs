@@ -2,6 +2,7 @@
 //!
 //! In: [`crate::http::HttpEvent`]s of one flow. Out: at most one call per exchange, when it ends.
 
+mod answer;
 pub mod asked;
 pub mod call;
 pub mod decoder;
@@ -16,3 +17,4 @@ pub mod providers;
 pub mod rate_limit;
 mod sdk;
 pub mod template;
+mod tokens;
