@@ -30,8 +30,19 @@ struct Report {
     features: Vec<Feature>,
     libraries: Vec<Library>,
     not_probed: Vec<NotProbed>,
-    /// Running processes that map a library we can read.
-    processes_covered: usize,
+    /// Effective capabilities of this process, as the kernel prints the mask.
+    capabilities: String,
+    /// Running processes that talk TLS, as far as their mapped files tell.
+    processes: Vec<Process>,
+}
+
+/// EVENTS' `aitrace.coverage.state` and `.reason`.
+#[derive(Debug, Serialize)]
+struct Process {
+    pid: u32,
+    name: String,
+    state: &'static str,
+    reason: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -98,6 +109,8 @@ fn examine() -> (Report, u8) {
     let mut scanner = Scanner::default();
     let found = scanner.startup();
     let version = compat::running();
+    let libraries: Vec<Library> = found.targets.iter().map(library).collect();
+    let not_probed: Vec<NotProbed> = found.refusals.into_iter().map(not_probed).collect();
     let report = Report {
         can_run: code == 0,
         fix,
@@ -116,9 +129,10 @@ fn examine() -> (Report, u8) {
                 required: feature.required,
             })
             .collect(),
-        libraries: found.targets.iter().map(library).collect(),
-        not_probed: found.refusals.into_iter().map(not_probed).collect(),
-        processes_covered: covered(&scanner),
+        capabilities: capabilities(),
+        processes: processes(&scanner, &libraries, &not_probed),
+        libraries,
+        not_probed,
     };
     (report, code)
 }
@@ -139,12 +153,41 @@ fn not_probed(refusal: Refusal) -> NotProbed {
     NotProbed { pid: refusal.pid, path: refusal.path, reason: refusal.reason }
 }
 
-/// Processes with a TLS library mapped that any row of ours reads.
-fn covered(scanner: &Scanner) -> usize {
-    let has_library = |pid: &u32| {
-        fs::read_to_string(format!("/proc/{pid}/maps")).is_ok_and(|maps| maps.contains("libssl"))
+/// TLS libraries that no probe reads yet, by a part of their file's name.
+const NOT_READ: &[(&str, &str)] = &[
+    ("libgnutls.so", "gnutls_not_supported_yet"),
+    ("libnss3.so", "nss_not_supported_yet"),
+    ("libboringssl", "boringssl_not_supported_yet"),
+    ("libmbedtls.so", "mbedtls_not_supported_yet"),
+];
+
+fn processes(scanner: &Scanner, libraries: &[Library], refused: &[NotProbed]) -> Vec<Process> {
+    scanner.processes().into_iter().filter_map(|pid| process(pid, libraries, refused)).collect()
+}
+
+/// `None`: it maps nothing that talks TLS, or has gone.
+fn process(pid: u32, libraries: &[Library], refused: &[NotProbed]) -> Option<Process> {
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
+    let maps_file = |path: &str| maps.contains(path);
+    let reads = |library: &&Library| !library.path.contains("ld-linux") && maps_file(&library.path);
+    let found = libraries.iter().find(reads).map(|library| ("covered", library.path.clone()));
+    let refusal = || {
+        let refusal = refused.iter().find(|refusal| maps_file(&refusal.path))?;
+        Some(("uncovered", refusal.reason.to_owned()))
     };
-    scanner.processes().iter().filter(|pid| has_library(pid)).count()
+    let other = || {
+        let (_, reason) = NOT_READ.iter().find(|(name, _)| maps_file(name))?;
+        Some(("uncovered", (*reason).to_owned()))
+    };
+    let (state, reason) = found.or_else(refusal).or_else(other)?;
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    Some(Process { pid, name: name.trim().to_owned(), state, reason })
+}
+
+fn capabilities() -> String {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"));
+    line.map_or_else(|| "unknown".to_owned(), |mask| mask.trim().to_owned())
 }
 
 /// `[none] integrity confidentiality`: the chosen one stands in brackets.
@@ -193,6 +236,13 @@ fn summary(report: &Report) -> String {
     );
     lines.extend(
         report.not_probed.iter().map(|n| format!("not probed   {} ({})", n.path, n.reason)),
+    );
+    lines.push(String::new());
+    lines.extend(
+        report
+            .processes
+            .iter()
+            .map(|p| format!("{:<12} {} {} ({})", p.state, p.pid, p.name, p.reason)),
     );
     lines.join("\n") + "\n"
 }

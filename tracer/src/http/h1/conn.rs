@@ -28,7 +28,7 @@ enum State {
     Body {
         body: Body,
         decoder: Option<Box<Decoder>>,
-        exchange: Option<ExchangeId>,
+        exchange: ExchangeId,
     },
     WebSocket(Box<websocket::Decoder>),
     /// The next message is looked for.
@@ -104,8 +104,13 @@ impl Conn {
         &self.counters
     }
 
-    /// Where in the queue the exchange is that `side` is busy with.
+    /// The exchange that `side` is busy with: the one whose body it sends, else the next in turn.
+    /// `None` as well when that one has ended before its body did.
     fn current(&mut self, side: Side) -> Option<&mut Open> {
+        if let State::Body { exchange, .. } = &self.senders[index(side)].state {
+            let id = *exchange;
+            return self.open.iter_mut().find(|open| open.id == id);
+        }
         match side {
             Side::Request => self.open.back_mut(),
             Side::Response => self.open.front_mut(),
@@ -224,7 +229,7 @@ impl Conn {
                 headers: head.headers,
             }),
         });
-        self.begin_body(Side::Request, at, body, decoder, Some(id));
+        self.begin_body(Side::Request, at, body, decoder, id);
         Ok(())
     }
 
@@ -300,7 +305,7 @@ impl Conn {
             self.upgrade(status == 101 && asked_websocket, extensions);
             return Ok(());
         }
-        self.begin_body(Side::Response, at, body, decoder, Some(id));
+        self.begin_body(Side::Response, at, body, decoder, id);
         Ok(())
     }
 
@@ -333,13 +338,14 @@ impl Conn {
         at: BootTime,
         body: Body,
         decoder: Option<Box<Decoder>>,
-        exchange: Option<ExchangeId>,
+        exchange: ExchangeId,
     ) {
-        if decoder.is_none() && !matches!(body, Body::Length(0)) {
+        let empty = matches!(body, Body::Length(0));
+        let unreadable = decoder.is_none() && !empty;
+        self.senders[index(side)].state = State::Body { body, decoder, exchange };
+        if unreadable {
             self.unreadable(side, at);
         }
-        let empty = matches!(body, Body::Length(0));
-        self.senders[index(side)].state = State::Body { body, decoder, exchange };
         if empty {
             self.end_side(side, at);
         }
@@ -365,29 +371,29 @@ impl Conn {
         match body.next(&mut sender.lines, data)? {
             None => {}
             Some(Part::End(trailers)) => {
-                if let (Some(headers), Some(id), Side::Response) = (trailers, id, side) {
+                if let (Some(headers), Side::Response) = (trailers, side)
+                    && self.open.iter().any(|open| open.id == id)
+                {
                     self.events.push_back(HttpEvent::ResponseTrailers { id, at, headers });
                 }
                 self.end_side(side, at);
             }
             Some(Part::Data(part)) => {
-                let len = part.len() as u64;
-                let events = &mut self.events;
-                let decoded = match (decoder, id) {
-                    (Some(decoder), Some(id)) => decoder.push(part, &mut |data| {
-                        events.push_back(match side {
-                            Side::Request => HttpEvent::RequestBody { id, at, data },
-                            Side::Response => HttpEvent::ResponseBody { id, at, data },
-                        });
-                    }),
-                    _ => Ok(()),
-                };
                 let whole = matches!(body, Body::Length(0));
-                if let Some(open) = self.current(side) {
-                    open.sizes[index(side)] += len;
-                }
-                if decoded.is_err() {
-                    self.unreadable(side, at);
+                let events = &mut self.events;
+                if let Some(open) = self.open.iter_mut().find(|open| open.id == id) {
+                    open.sizes[index(side)] += part.len() as u64;
+                    let decoded = decoder.as_mut().map_or(Ok(()), |decoder| {
+                        decoder.push(part, &mut |data| {
+                            events.push_back(match side {
+                                Side::Request => HttpEvent::RequestBody { id, at, data },
+                                Side::Response => HttpEvent::ResponseBody { id, at, data },
+                            });
+                        })
+                    });
+                    if decoded.is_err() {
+                        self.unreadable(side, at);
+                    }
                 }
                 if whole {
                     self.end_side(side, at);
@@ -399,10 +405,12 @@ impl Conn {
 
     /// A message of one side is over.
     fn end_side(&mut self, side: Side, at: BootTime) {
+        let busy_with = self.current(side).map(|open| {
+            open.ended[index(side)] = true;
+            (open.id, open.sizes[index(side)])
+        });
         self.senders[index(side)].state = State::Start;
-        let Some(open) = self.current(side) else { return };
-        open.ended[index(side)] = true;
-        let (id, size) = (open.id, open.sizes[index(side)]);
+        let Some((id, size)) = busy_with else { return };
         self.events.push_back(match side {
             Side::Request => HttpEvent::RequestEnd { id, at, size },
             Side::Response => HttpEvent::ResponseEnd { id, at, size },
