@@ -225,8 +225,7 @@ fn summary(report: &Report) -> String {
         let what = if feature.required { "MISSING" } else { "missing" };
         lines.push(format!("{what:<12} {} (since {})", feature.name, feature.since));
     }
-    lines
-        .push(format!("processes    {} with a TLS library that is read", report.processes_covered));
+    lines.push(format!("capabilities {}", report.capabilities));
     lines.push(String::new());
     lines.extend(
         report
