@@ -1,6 +1,7 @@
 //! What the end-to-end tests stand on: a provider simulator, the private world in which clients
 //! reach it under the providers' real names, and real programs as clients.
 
+pub mod alone;
 pub mod render;
 pub mod simulator;
 

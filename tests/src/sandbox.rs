@@ -48,6 +48,7 @@ pub struct Sandbox {
 impl Sandbox {
     /// A world in which [`HOSTS`] resolve to a simulator at port 443.
     pub fn start(config: Config) -> Result<Self> {
+        crate::alone::wait()?;
         let folder = tempfile::tempdir()?;
         let hosts = folder.path().join("hosts");
         let own = config.hosts.iter().map(String::as_str);

@@ -34,6 +34,7 @@ pub struct Quiet(Child);
 impl Quiet {
     /// Starts it, and waits for its first line in `file`.
     pub fn start(file: &Path) -> Result<Self> {
+        crate::alone::wait()?;
         let child = command("off", &[])?.stdout(std::fs::File::create(file)?).spawn()?;
         let quiet = Self(child);
         let deadline = Instant::now() + Duration::from_secs(60);
@@ -98,6 +99,7 @@ impl Tracer {
 
     /// The same at a log level.
     pub fn start_at(level: &str, arguments: &[&str]) -> Result<Self> {
+        crate::alone::wait()?;
         let mut child = command(level, arguments)?.stdout(Stdio::piped()).spawn()?;
         let (out, mut err) =
             (child.stdout.take().context("stdout")?, child.stderr.take().context("stderr")?);

@@ -1,66 +1,13 @@
-//! The output contract `aitrace/1`: one struct per event, separate from the inner model.
-//!
-//! Absent means unknown: nothing is ever `null`, 0 or "" in place of unknown. Fields are only added.
-//! The JSON Schema that `aitrace schema` prints is made from these structs.
+//! `ai.call`.
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::{Cutter, Envelope, Who};
 use crate::ai::call::{Call, Limit};
-use crate::record::{AttributedCall, Heartbeat};
-use crate::telemetry::Books;
-
-pub const SCHEMA: &str = "aitrace/1";
-/// Longest line, newline included: Fluent Bit stops following a file at 32 KiB.
-pub const MAX_LINE: usize = 16 * 1024;
-/// Longest string of an event; longer ones are cut and the event is marked.
-const MAX_STRING: usize = 1024;
-/// Most entries of a list in an event.
-const MAX_LIST: usize = 64;
-
-/// What every event has.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Envelope {
-    pub timestamp: String,
-    pub schema: &'static str,
-    #[serde(rename = "event.name")]
-    pub name: &'static str,
-    #[serde(rename = "event.id")]
-    pub id: String,
-    pub seq: u64,
-    pub severity_text: &'static str,
-    #[serde(rename = "host.name", skip_serializing_if = "Option::is_none")]
-    pub host: Option<String>,
-    #[serde(rename = "aitrace.truncated", skip_serializing_if = "Option::is_none")]
-    pub truncated: Option<bool>,
-}
-
-/// Who; on every event about a process.
-#[derive(Debug, Default, Serialize, JsonSchema)]
-pub struct Who {
-    #[serde(rename = "process.pid")]
-    pub pid: u32,
-    #[serde(rename = "process.creation.time", skip_serializing_if = "Option::is_none")]
-    pub creation_time: Option<String>,
-    #[serde(rename = "process.executable.name", skip_serializing_if = "Option::is_none")]
-    pub executable_name: Option<String>,
-    #[serde(rename = "process.executable.path", skip_serializing_if = "Option::is_none")]
-    pub executable_path: Option<String>,
-    #[serde(rename = "process.title", skip_serializing_if = "Option::is_none")]
-    pub title: Option<String>,
-    #[serde(rename = "process.parent_pid", skip_serializing_if = "Option::is_none")]
-    pub parent_pid: Option<u32>,
-    #[serde(rename = "process.owner", skip_serializing_if = "Option::is_none")]
-    pub owner: Option<String>,
-    #[serde(rename = "process.runtime.name", skip_serializing_if = "Option::is_none")]
-    pub runtime: Option<&'static str>,
-    #[serde(rename = "linux.cgroup.path", skip_serializing_if = "Option::is_none")]
-    pub cgroup_path: Option<String>,
-    #[serde(rename = "aitrace.workload", skip_serializing_if = "Option::is_none")]
-    pub workload: Option<String>,
-}
+use crate::record::AttributedCall;
 
 /// `ai.call`: one HTTP attempt to an AI provider, ended in any way.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -186,56 +133,6 @@ pub enum Figure {
     Seconds(f64),
 }
 
-/// `heartbeat`: the agent's own state and its books.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct HeartbeatEvent {
-    #[serde(flatten)]
-    pub envelope: Envelope,
-    #[serde(rename = "aitrace.version")]
-    pub version: &'static str,
-    #[serde(rename = "aitrace.bpf.hash")]
-    pub bpf_hash: String,
-    #[serde(rename = "aitrace.uptime_s")]
-    pub uptime_s: f64,
-    #[serde(rename = "aitrace.books.closed")]
-    pub closed: bool,
-    /// `aitrace.books.<stage>.in`, `.out`, `.in_flight` and `.dropped.<reason>` (reasons at 0 left
-    /// out), then `aitrace.trouble.<counter>`.
-    #[serde(flatten)]
-    pub books: BTreeMap<String, u64>,
-}
-
-/// Bounds strings and lists, and remembers that it had to.
-#[derive(Debug, Default)]
-pub struct Cutter {
-    pub cut: bool,
-}
-
-impl Cutter {
-    fn text(&mut self, text: &str) -> Option<String> {
-        if text.is_empty() {
-            return None;
-        }
-        if text.len() <= MAX_STRING {
-            return Some(text.to_owned());
-        }
-        self.cut = true;
-        Some(text[..text.floor_char_boundary(MAX_STRING)].to_owned())
-    }
-
-    fn some(&mut self, text: Option<&str>) -> Option<String> {
-        text.and_then(|t| self.text(t))
-    }
-
-    fn list(&mut self, list: &[String]) -> Vec<String> {
-        self.cut |= list.len() > MAX_LIST;
-        list.iter()
-            .take(MAX_LIST)
-            .filter_map(|t| self.text(&t[..t.floor_char_boundary(128)]))
-            .collect()
-    }
-}
-
 /// `tls.library` of a flow's library number.
 pub const fn library_name(library: u32) -> Option<&'static str> {
     use tracer_common::tls::library;
@@ -261,7 +158,7 @@ impl AiCall {
     pub fn new(attributed: &AttributedCall, envelope: Envelope, creation_time: String) -> Self {
         let mut cutter = Cutter::default();
         let call = &attributed.call;
-        let who = who(attributed, creation_time, &mut cutter);
+        let who = Who::new(attributed, creation_time, &mut cutter);
         let failure = call.failure.as_ref();
         let mut event = Self {
             who,
@@ -317,23 +214,6 @@ impl AiCall {
     }
 }
 
-fn who(attributed: &AttributedCall, creation_time: String, cutter: &mut Cutter) -> Who {
-    let owner = attributed.owner.as_deref();
-    let title = cutter.some(owner.map(|o| &*o.title));
-    Who {
-        pid: attributed.process.tgid,
-        creation_time: Some(creation_time).filter(|t| !t.is_empty()),
-        executable_name: cutter.some(owner.and_then(|o| o.executable_name())),
-        executable_path: cutter.some(owner.and_then(|o| o.executable_path.as_deref())),
-        workload: title.clone(),
-        title,
-        parent_pid: owner.and_then(|o| o.parent).map(|p| p.tgid),
-        owner: cutter.some(attributed.user.as_deref()),
-        runtime: owner.and_then(|o| o.runtime),
-        cgroup_path: cutter.some(attributed.cgroup_path.as_deref()),
-    }
-}
-
 fn rate_limits(call: &Call) -> BTreeMap<String, Figure> {
     let limits = &call.rate_limits;
     let mut out = BTreeMap::new();
@@ -356,55 +236,4 @@ fn rate_limits(call: &Call) -> BTreeMap<String, Figure> {
         }
     }
     out
-}
-
-impl HeartbeatEvent {
-    pub fn new(heartbeat: &Heartbeat, envelope: Envelope, bpf_hash: &str) -> Self {
-        Self {
-            envelope,
-            version: env!("CARGO_PKG_VERSION"),
-            bpf_hash: bpf_hash.to_owned(),
-            uptime_s: heartbeat.uptime_s,
-            closed: heartbeat.books.is_closed(),
-            books: books(&heartbeat.books),
-        }
-    }
-}
-
-fn books(books: &Books) -> BTreeMap<String, u64> {
-    let mut out = BTreeMap::new();
-    for (stage, figures) in &books.stages {
-        out.insert(format!("aitrace.books.{stage}.in"), figures.received);
-        out.insert(format!("aitrace.books.{stage}.out"), figures.emitted);
-        out.insert(format!("aitrace.books.{stage}.in_flight"), figures.in_flight);
-        for (reason, count) in &figures.dropped {
-            out.insert(format!("aitrace.books.{stage}.dropped.{reason}"), *count);
-        }
-    }
-    for (name, count) in &books.trouble {
-        out.insert(format!("aitrace.trouble.{name}"), *count);
-    }
-    out
-}
-
-/// The JSON Schema of one event of any kind.
-pub fn json_schema() -> serde_json::Value {
-    serde_json::json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": SCHEMA,
-        "oneOf": [
-            named("ai.call", schemars::schema_for!(AiCall)),
-            named("heartbeat", schemars::schema_for!(HeartbeatEvent)),
-        ],
-    })
-}
-
-fn named(event: &str, schema: schemars::Schema) -> serde_json::Value {
-    let mut schema = schema.to_value();
-    schema["properties"]["event.name"] = serde_json::json!({ "const": event });
-    schema["properties"]["schema"] = serde_json::json!({ "const": SCHEMA });
-    if let Some(object) = schema.as_object_mut() {
-        object.remove("$schema");
-    }
-    schema
 }
