@@ -1,7 +1,7 @@
 //! Compiles tracer-ebpf for the BPF target, so that the programs and their loader always ship together.
 //!
 //! Which compiler: `AITRACE_BPF_TOOLCHAIN` (set by `cargo xtask`), else the `debian-bpf` toolchain
-//! when rustup knows it, else `nightly` with rust-src.
+//! when rustup knows it, else the nightly that `.cargo/config.toml` names, with rust-src.
 
 use std::{env, process::Command};
 
@@ -34,5 +34,8 @@ fn detect() -> String {
     let has_debian = listed.is_ok_and(|output| {
         String::from_utf8_lossy(&output.stdout).lines().any(|line| line.starts_with(DEBIAN))
     });
-    if has_debian { DEBIAN } else { "nightly" }.to_owned()
+    if has_debian {
+        return DEBIAN.to_owned();
+    }
+    env::var("AITRACE_BPF_NIGHTLY").unwrap_or_else(|_| "nightly".to_owned())
 }

@@ -1,8 +1,9 @@
 //! What a machine needs, found by presence and installed when missing.
 //!
-//! Two ways to an eBPF compiler: rustup's nightly with rust-src, or Debian's rustc with a prebuilt
+//! Two ways to an eBPF compiler: a nightly of rustup's with rust-src, or Debian's rustc with a prebuilt
 //! `core` for the BPF target, linked into rustup as `debian-bpf`. The second is taken where the
-//! first cannot be had.
+//! first cannot be had. The nightly is pinned in `.cargo/config.toml`: bpf-linker reads no bitcode
+//! of an LLVM newer than its own.
 
 use std::path::Path;
 use std::process::Command;
@@ -12,6 +13,8 @@ use anyhow::{Result, bail};
 
 use crate::command::{cargo, on_path, privileged, root, run, succeeds};
 
+/// The pinned nightly's name, from `.cargo/config.toml`.
+const NIGHTLY: &str = env!("AITRACE_BPF_NIGHTLY");
 const BPF_LINKER: &str = "0.13.0";
 const LLVM: &str = "/usr/lib/llvm-22";
 /// rustup's download either works at once or not at all.
@@ -65,7 +68,7 @@ const BENCH_PACKAGES: &[Package] = &[
 pub(crate) fn ensure(need: Need) -> Result<()> {
     let mut updated = false;
     if compiler().is_none() {
-        eprintln!("xtask: no eBPF compiler yet; trying rustup's nightly with rust-src");
+        eprintln!("xtask: no eBPF compiler yet; trying rustup's {NIGHTLY} with rust-src");
         if !install_nightly() {
             eprintln!("xtask: not to be had here; taking Debian's prebuilt BPF core instead");
             install(COMPILER_PACKAGES, &mut updated)?;
@@ -135,11 +138,11 @@ fn compiler() -> Option<&'static str> {
         return Some("debian-bpf");
     }
     let output = Command::new("rustup")
-        .args(["component", "list", "--toolchain", "nightly", "--installed"])
+        .args(["component", "list", "--toolchain", NIGHTLY, "--installed"])
         .output();
     output
         .is_ok_and(|o| String::from_utf8_lossy(&o.stdout).lines().any(|l| l == "rust-src"))
-        .then_some("nightly")
+        .then_some(NIGHTLY)
 }
 
 pub(crate) fn cargo_bin(name: &str) -> std::path::PathBuf {
@@ -155,15 +158,7 @@ fn install_nightly() -> bool {
         return false;
     }
     let spawned = Command::new("rustup")
-        .args([
-            "toolchain",
-            "install",
-            "nightly",
-            "--profile",
-            "minimal",
-            "--component",
-            "rust-src",
-        ])
+        .args(["toolchain", "install", NIGHTLY, "--profile", "minimal", "--component", "rust-src"])
         .env("RUSTUP_MAX_RETRIES", "0")
         .spawn();
     let Ok(mut child) = spawned else { return false };
