@@ -25,6 +25,8 @@ pub mod record;
 pub mod recording;
 pub mod sinks;
 
+pub mod reader;
+
 pub mod cli;
 pub mod doctor;
 pub mod replay;
