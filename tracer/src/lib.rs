@@ -26,6 +26,7 @@ pub mod recording;
 pub mod sinks;
 
 pub mod reader;
+pub mod store;
 
 pub mod cli;
 pub mod doctor;

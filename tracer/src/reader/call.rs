@@ -80,6 +80,9 @@ pub struct CallEvent {
     pub retry_honoured: Option<bool>,
     #[serde(rename = "aitrace.duplicate.of")]
     pub duplicate_of: Option<String>,
+    /// Keyed hash of the prompt's beginning: calls that could share a cache have the same.
+    #[serde(rename = "aitrace.prompt.prefix")]
+    pub prefix: Option<String>,
     #[serde(rename = "aitrace.tools.called", default)]
     pub tools_called: Vec<String>,
     #[serde(rename = "aitrace.capture", default)]

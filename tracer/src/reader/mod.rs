@@ -7,6 +7,7 @@
 mod call;
 mod gpu;
 mod heartbeat;
+mod time;
 mod who;
 
 use serde::Deserialize;
@@ -15,6 +16,7 @@ use thiserror::Error;
 pub use self::call::CallEvent;
 pub use self::gpu::{GpuFailureEvent, GpuUsageEvent};
 pub use self::heartbeat::HeartbeatEvent;
+pub use self::time::parse_rfc3339;
 pub use self::who::WhoKeys;
 use crate::sinks::schema::MAX_LINE;
 
