@@ -2,7 +2,6 @@
 //! reach it under the providers' real names, and real programs as clients.
 
 pub mod alone;
-pub mod golang;
 pub mod render;
 pub mod simulator;
 

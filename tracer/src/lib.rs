@@ -28,6 +28,8 @@ pub mod sinks;
 pub mod reader;
 pub mod store;
 
+pub mod report;
+
 pub mod cli;
 pub mod doctor;
 pub mod replay;

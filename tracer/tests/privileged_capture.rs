@@ -37,7 +37,6 @@ fn target(path: &Path) -> Target {
         device: 0,
         inode: 0,
         library: library.number,
-        is_go: elf.is_go,
         hooks,
     }
 }

@@ -37,8 +37,7 @@ const fn arguments(shape: Shape) -> &'static [Register] {
         Shape::WriteEx2 => &[RDI, RSI, RDX, RCX, R8],
         Shape::Ctrl => &[RDI, RSI, RDX, RCX],
         Shape::Free | Shape::Handshake | Shape::Error => &[RDI],
-        // Go's own are chosen in `discover::go::abi`.
-        _ => &[],
+        Shape::Mapped => &[],
     }
 }
 
