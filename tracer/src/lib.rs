@@ -20,6 +20,8 @@ pub mod ai;
 
 pub mod pipeline;
 
+pub mod select;
+
 pub mod attribution;
 pub mod record;
 pub mod recording;
