@@ -93,8 +93,9 @@ pub(crate) static ROUTES: &[Route] = &[
     post("guardrail/*/version/*/apply", "moderation", Other).only(BEDROCK),
     any("async-invoke/**", "batch", Other).only(BEDROCK),
     post("rerank", "rerank", Other).only(BEDROCK),
-    post("endpoints/{model}/invocations", "text_completion", Tgi).only(&["sagemaker"]),
-    post("endpoints/{model}/invocations-response-stream", "text_completion", Tgi)
+    // An endpoint's name is no model's.
+    post("endpoints/*/invocations", "text_completion", Tgi).only(&["sagemaker"]),
+    post("endpoints/*/invocations-response-stream", "text_completion", Tgi)
         .only(&["sagemaker"])
         .streamed(true),
     // Google: the method after a colon.
@@ -169,11 +170,13 @@ pub(crate) static ROUTES: &[Route] = &[
     post("generate", "text_completion", Tgi).only(&["huggingface", "sglang", "tgi"]).hint(),
     post("generate_stream", "text_completion", Tgi).only(TGI).streamed(true).hint(),
     post("models/{model+}", "text_completion", Tgi).only(&["huggingface"]),
+    // The root of a dedicated endpoint: whatever its model does.
+    post("/", "other", Tgi).only(&["huggingface"]),
     // EVENTS knows no operation for a model that may do anything.
-    any("predictions/**", "other", Replicate).only(&["replicate"]),
-    any("streams/**", "other", Replicate).only(&["replicate"]),
     any("models/{model+}/predictions", "other", Replicate).only(&["replicate"]),
     any("deployments/*/*/predictions", "other", Replicate).only(&["replicate"]),
+    any("predictions/**", "other", Replicate).only(&["replicate"]),
+    any("streams/**", "other", Replicate).only(&["replicate"]).streamed(true),
     any("models/**", "other", Other).only(&["replicate"]),
     post("services/aigc/text-generation/generation", "chat", DashscopeNative).only(&["dashscope"]),
     post("services/aigc/multimodal-generation/generation", "chat", DashscopeNative)
