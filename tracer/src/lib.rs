@@ -7,6 +7,8 @@
 //! Modules may name those before them, never those after: `flow` drives the parsers of `http`.
 
 pub mod event;
+pub mod event_id;
+pub mod keyed;
 pub mod telemetry;
 
 pub mod discover;
@@ -23,6 +25,8 @@ pub mod pipeline;
 pub mod select;
 
 pub mod attribution;
+pub mod correlate;
+pub mod cost;
 pub mod record;
 pub mod recording;
 pub mod sinks;

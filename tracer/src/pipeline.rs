@@ -14,6 +14,7 @@ use crate::ai::endpoint::recognise;
 use crate::ai::providers::HostTable;
 use crate::event::{BootTime, Direction, FlowKey, KernelEvent, Verdict};
 use crate::flow::table::{Counts, FlowEvent, FlowTable};
+use crate::keyed::HashKey;
 
 #[derive(Debug)]
 pub enum Output {
@@ -27,11 +28,18 @@ pub struct Pipeline {
     table: FlowTable,
     decoders: HashMap<FlowKey, FlowDecoder>,
     hosts: Arc<HostTable>,
+    key: HashKey,
 }
 
 impl Pipeline {
+    /// With hashes of content that go nowhere.
     pub fn new(hosts: Arc<HostTable>) -> Self {
-        Self { table: FlowTable::default(), decoders: HashMap::new(), hosts }
+        Self::keyed(hosts, HashKey::default())
+    }
+
+    /// With the installation's key for hashes of content.
+    pub fn keyed(hosts: Arc<HostTable>, key: HashKey) -> Self {
+        Self { table: FlowTable::default(), decoders: HashMap::new(), hosts, key }
     }
 
     pub const fn counts(&self) -> &Counts {
@@ -53,13 +61,14 @@ impl Pipeline {
         }
         if let Some(key) = asks_in_the_open(&event) {
             // Before its budget is spent on a long head.
-            let fresh = || FlowDecoder::new(Arc::clone(&self.hosts));
+            let fresh = || FlowDecoder::new(Arc::clone(&self.hosts), self.key);
             self.decoders.entry(key).or_insert_with(fresh).expect_ai();
             out(Output::Verdict(key, Verdict::Capture));
         }
         let spent = undecided_and_spent(&event);
-        let Self { table, decoders, hosts } = self;
-        table.push(event, &mut |info, event| say(decoders, hosts, info, event, out));
+        let Self { table, decoders, hosts, key } = self;
+        let context = Context { hosts, key: *key };
+        table.push(event, &mut |info, event| say(decoders, context, info, event, out));
         // All that comes up of an undecided flow has been seen, and it was nothing.
         if let Some(key) = spent
             && !decoders.get(&key).is_some_and(FlowDecoder::saw_ai)
@@ -70,8 +79,9 @@ impl Pipeline {
 
     /// Nothing more will come: what is open ends as lost.
     pub fn finish(&mut self, at: BootTime, out: &mut dyn FnMut(Output)) {
-        let Self { table, decoders, hosts } = self;
-        table.finish(at, &mut |info, event| say(decoders, hosts, info, event, out));
+        let Self { table, decoders, hosts, key } = self;
+        let context = Context { hosts, key: *key };
+        table.finish(at, &mut |info, event| say(decoders, context, info, event, out));
     }
 }
 
@@ -101,17 +111,24 @@ fn undecided_and_spent(event: &KernelEvent) -> Option<FlowKey> {
         .then_some(chunk.key)
 }
 
+/// What a decoder needs besides a flow.
+#[derive(Clone, Copy)]
+struct Context<'a> {
+    hosts: &'a Arc<HostTable>,
+    key: HashKey,
+}
+
 fn say(
     decoders: &mut HashMap<FlowKey, FlowDecoder>,
-    hosts: &Arc<HostTable>,
+    context: Context<'_>,
     info: &crate::flow::table::FlowInfo,
     event: FlowEvent,
     out: &mut dyn FnMut(Output),
 ) {
     match event {
         FlowEvent::Http(event) => {
-            let decoder =
-                decoders.entry(info.key).or_insert_with(|| FlowDecoder::new(Arc::clone(hosts)));
+            let fresh = || FlowDecoder::new(Arc::clone(context.hosts), context.key);
+            let decoder = decoders.entry(info.key).or_insert_with(fresh);
             let known = decoder.saw_ai();
             let call = decoder.push(info, event);
             if !known && decoder.saw_ai() && info.verdict == Verdict::Undecided {

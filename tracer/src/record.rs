@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use crate::ai::call::Call;
 use crate::attribution::process::Process;
+use crate::correlate::Derived;
 use crate::event::{BootTime, ProcessKey};
 use crate::telemetry::Books;
 
@@ -25,6 +26,15 @@ pub struct AttributedCall {
     /// `process.owner`: user name, or the number where it has none.
     pub user: Option<String>,
     pub cgroup_path: Option<String>,
+    /// What follows from it together with others.
+    pub derived: Derived,
+}
+
+impl AttributedCall {
+    /// Whether it counts in totals: the other events of the same spend do not.
+    pub const fn is_counted(&self) -> bool {
+        !self.derived.counted_elsewhere
+    }
 }
 
 #[derive(Clone, Debug)]

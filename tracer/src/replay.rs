@@ -9,8 +9,10 @@ use bytes::Bytes;
 
 use crate::ai::providers::HostTable;
 use crate::attribution::owner::Owners;
+use crate::correlate::Stage;
 use crate::event::BootTime;
 use crate::kernel::decode::decode;
+use crate::keyed::install;
 use crate::pipeline::{Output, Pipeline};
 use crate::record::Record;
 use crate::recording::{Kind, Reader};
@@ -70,7 +72,9 @@ fn records<R: std::io::BufRead>(
     };
     let clock = WallClock::fixed(reader.header.clock_offset_ns);
     let mut jsonl = Jsonl::new(writer, run, clock);
-    let mut pipeline = Pipeline::new(hosts);
+    let fingerprints = install::existing()?;
+    let mut pipeline = Pipeline::keyed(hosts, fingerprints.hash_key());
+    let mut stage = Stage::new(fingerprints);
     let mut owners = Owners::recorded();
     let mut last = BootTime::default();
     let (mut calls, mut malformed) = (Vec::new(), 0_u64);
@@ -92,7 +96,10 @@ fn records<R: std::io::BufRead>(
             }
         }
         for call in calls.drain(..) {
-            jsonl.write(&Record::Call(Box::new(owners.attribute(*call))))?;
+            let ended = clock.unix_ns(call.ended);
+            let mut attributed = owners.attribute(*call);
+            stage.push(&mut attributed, ended);
+            jsonl.write(&Record::Call(Box::new(attributed)))?;
         }
         if over {
             break;

@@ -3,7 +3,9 @@
 //! In: the values of a JSON body, or the fields of a form. Out: [`Asked`]. One map for every family:
 //! their names for the same thing do not collide.
 
+use super::history::History;
 use super::json::{Key, Key::*, Path, Value, Visitor};
+use crate::keyed::HashKey;
 
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Asked {
@@ -17,9 +19,18 @@ pub struct Asked {
     pub tools: Option<u32>,
     /// The body has what a prompt stands in.
     pub has_prompt: bool,
+    /// `service_tier`, by any name.
+    pub service_tier: Option<String>,
+    /// What it says was said before.
+    pub history: History,
 }
 
 impl Asked {
+    /// With the key of what is hashed.
+    pub fn new(key: HashKey) -> Self {
+        Self { history: History::new(key), ..Self::default() }
+    }
+
     /// A field of a form.
     pub fn field(&mut self, name: &str, value: &str) {
         match name {
@@ -48,12 +59,22 @@ fn inner(keys: &[Key]) -> &[Key] {
 }
 
 impl Visitor for Asked {
+    const READS_TEXT: bool = true;
+
+    fn text(&mut self, path: &Path, piece: &[u8]) {
+        self.history.text(path, piece);
+    }
+
     fn value(&mut self, path: &Path, value: Value<'_>) {
+        self.history.value(path, value);
         match inner(path.keys()) {
             [Model | ModelId | ModelName] | [Setup, Model] => {
                 if let Some(text) = value.text().filter(|text| !text.is_empty()) {
                     self.model = Some(text.to_owned());
                 }
+            }
+            [ServiceTier | ServiceTierCamel] | [ServiceTierCamel, Type] => {
+                self.service_tier = value.text().map(str::to_owned);
             }
             [Version] => self.version = value.text().map(str::to_owned),
             [Stream] => {
@@ -86,6 +107,7 @@ impl Visitor for Asked {
     }
 
     fn close(&mut self, path: &Path, items: u32) {
+        self.history.close(path);
         match path.keys() {
             // Gemini groups them; a group is no tool.
             [Tools, Item, FunctionDeclarations | FunctionDeclarationsSnake] => {

@@ -1,5 +1,6 @@
 //! The vendor-neutral call: what every wire family's decoder fills in. Absent is `None`, never 0 or "".
 
+use super::history::Prompt;
 use super::providers::Provider;
 use crate::event::{BootTime, FlowKey, Origin};
 use crate::http::{Outcome, headers::Secret};
@@ -185,6 +186,7 @@ pub struct Call {
     pub organization: Option<String>,
     pub project: Option<String>,
     pub credential: Option<Secret>,
+    pub prompt: Option<Box<Prompt>>,
 
     pub failure: Option<Failure>,
     pub rate_limits: RateLimits,
@@ -228,6 +230,7 @@ impl Call {
             organization: None,
             project: None,
             credential: None,
+            prompt: None,
             failure: Some(Failure {
                 class: FailureClass::NetworkError,
                 error_type: "tls_handshake_failed".to_owned(),

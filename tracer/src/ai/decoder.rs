@@ -13,19 +13,22 @@ use super::providers::{self, HostTable, Provider};
 use crate::event::{BootTime, Handshake};
 use crate::flow::table::FlowInfo;
 use crate::http::{ExchangeId, HttpEvent, Outcome, RequestHead, Side};
+use crate::keyed::HashKey;
 
 /// AI semantics of one flow.
 #[derive(Debug)]
 pub struct FlowDecoder {
     hosts: Arc<HostTable>,
+    key: HashKey,
     exchanges: HashMap<ExchangeId, Exchange>,
     saw_ai: bool,
     last: Option<Asked>,
 }
 
 impl FlowDecoder {
-    pub fn new(hosts: Arc<HostTable>) -> Self {
-        Self { hosts, exchanges: HashMap::new(), saw_ai: false, last: None }
+    /// `key`: of what is hashed of requests.
+    pub fn new(hosts: Arc<HostTable>, key: HashKey) -> Self {
+        Self { hosts, key, exchanges: HashMap::new(), saw_ai: false, last: None }
     }
 
     /// An AI exchange has been seen on this flow.
@@ -102,7 +105,7 @@ impl FlowDecoder {
         }
         let Some((provider, endpoint)) = self.address(flow, &head) else { return };
         self.saw_ai = true;
-        self.exchanges.insert(id, Exchange::new(provider, endpoint, head, at));
+        self.exchanges.insert(id, Exchange::new(provider, endpoint, head, at, self.key));
     }
 }
 

@@ -5,6 +5,7 @@
 mod answer;
 pub mod asked;
 pub mod call;
+mod credential;
 pub mod decoder;
 pub mod endpoint;
 pub mod exchange;
@@ -12,6 +13,7 @@ pub mod fact;
 pub mod failure;
 pub mod families;
 pub mod framing;
+pub mod history;
 pub mod json;
 pub mod providers;
 pub mod rate_limit;

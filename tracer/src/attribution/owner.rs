@@ -8,6 +8,7 @@ use super::cgroup::Cgroups;
 use super::process::{Limits, Process, ProcessTable};
 use super::procfs::{self, Procfs};
 use crate::ai::call::Call;
+use crate::correlate::Derived;
 use crate::event::KernelEvent;
 use crate::record::AttributedCall;
 
@@ -62,7 +63,8 @@ impl Owners {
             Some(host) => host.user(uid),
             None => uid.to_string(),
         });
-        AttributedCall { call, process: key, owner, user, cgroup_path }
+        let derived = Derived::default();
+        AttributedCall { call, process: key, owner, user, cgroup_path, derived }
     }
 }
 

@@ -25,10 +25,12 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use crate::ai::providers::{HostTable, kernel_hosts};
+use crate::correlate::Stage;
 use crate::discover::scan::Scanner;
 use crate::kernel::OBJECT;
 use crate::kernel::drain::Tap;
 use crate::kernel::load::{Kernel, KernelOptions};
+use crate::keyed::install;
 use crate::sinks::clock::WallClock;
 use crate::sinks::jsonl::{Jsonl, RunInfo};
 use crate::sinks::names::Semconv;
@@ -92,6 +94,7 @@ pub fn stream(
     // Process events first: nothing that starts from now on is missed.
     programs.attach_process_events().context("attaching to the process tracepoints")?;
 
+    let fingerprints = install::fingerprints().context("making a key")?;
     let stop = Arc::new(AtomicBool::new(false));
     let ledger = Arc::new(Ledger::new(counters, drain.counts()));
     let verdicts = Arc::new(Mutex::new(verdicts));
@@ -112,6 +115,7 @@ pub fn stream(
         let (producer, consumer) = queue::pair(QUEUE_EVENTS);
         let worker = worker::Worker::new(
             Arc::clone(&hosts),
+            fingerprints.hash_key(),
             consumer,
             Arc::clone(&verdicts),
             to_output.clone(),
@@ -133,7 +137,8 @@ pub fn stream(
 
     let run = RunInfo { host: host_name(), bpf_hash: object_hash(), semconv: options.semconv };
     let jsonl = Jsonl::new(writer, run, WallClock::sample());
-    let output = Output::new(jsonl, processes, Arc::clone(&ledger), options.heartbeat);
+    let stage = Stage::new(fingerprints);
+    let output = Output::new(jsonl, processes, stage, Arc::clone(&ledger), options.heartbeat);
     let stopping = Arc::clone(&stop);
     let output = thread::Builder::new()
         .name("output".into())

@@ -10,6 +10,7 @@ use super::books::Ledger;
 use super::queue::Consumer;
 use crate::ai::call::Call;
 use crate::attribution::owner::Owners;
+use crate::correlate::Stage;
 use crate::record::{Heartbeat, Record};
 use crate::sinks::clock::{self, WallClock};
 use crate::sinks::jsonl::Jsonl;
@@ -21,6 +22,8 @@ pub(super) struct Output<W> {
     jsonl: Jsonl<W>,
     processes: Consumer,
     owners: Owners,
+    stage: Stage,
+    clock: WallClock,
     ledger: Arc<Ledger>,
     heartbeat: Duration,
     started: Instant,
@@ -30,11 +33,13 @@ impl<W: Write> Output<W> {
     pub(super) fn new(
         jsonl: Jsonl<W>,
         processes: Consumer,
+        stage: Stage,
         ledger: Arc<Ledger>,
         heartbeat: Duration,
     ) -> Self {
         let owners = Owners::default();
-        Self { jsonl, processes, owners, ledger, heartbeat, started: Instant::now() }
+        let (clock, started) = (WallClock::sample(), Instant::now());
+        Self { jsonl, processes, owners, stage, clock, ledger, heartbeat, started }
     }
 
     /// Writes until the workers are gone. An error stops the run.
@@ -66,7 +71,8 @@ impl<W: Write> Output<W> {
                 }
             }
             if Instant::now() >= next {
-                self.jsonl.set_clock(WallClock::sample());
+                self.clock = WallClock::sample();
+                self.jsonl.set_clock(self.clock);
                 self.beat()?;
                 next += self.heartbeat;
             }
@@ -82,7 +88,9 @@ impl<W: Write> Output<W> {
     fn call(&mut self, call: Call) -> io::Result<()> {
         // What happened before the call has been queued before it.
         self.take_processes();
-        let attributed = self.owners.attribute(call);
+        let ended = self.clock.unix_ns(call.ended);
+        let mut attributed = self.owners.attribute(call);
+        self.stage.push(&mut attributed, ended);
         if attributed.owner.is_none() {
             self.ledger.processes_unknown.add(1);
         }

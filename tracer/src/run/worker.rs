@@ -9,6 +9,7 @@ use crate::ai::call::Call;
 use crate::ai::providers::HostTable;
 use crate::event::KernelEvent;
 use crate::kernel::verdicts::Verdicts;
+use crate::keyed::HashKey;
 use crate::pipeline::{Output, Pipeline};
 use crate::sinks::clock;
 
@@ -28,13 +29,14 @@ struct Outlet {
 impl Worker {
     pub(super) fn new(
         hosts: Arc<HostTable>,
+        key: HashKey,
         queue: Consumer,
         verdicts: Arc<Mutex<Verdicts>>,
         calls: SyncSender<Box<Call>>,
         ledger: Arc<Ledger>,
     ) -> Self {
         let outlet = Outlet { verdicts, calls, ledger };
-        Self { pipeline: Pipeline::new(hosts), queue, outlet }
+        Self { pipeline: Pipeline::keyed(hosts, key), queue, outlet }
     }
 
     pub(super) fn run(mut self) {

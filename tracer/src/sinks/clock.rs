@@ -1,10 +1,7 @@
-//! Boot time to wall time, and event ids [edge: reads clocks and randomness].
+//! Boot time to wall time [edge: reads clocks].
 //!
 //! Records carry boot time; events carry RFC 3339. The offset between the clocks is sampled again
 //! at every heartbeat, since the wall clock is stepped and slewed (hazard L12).
-
-use std::fs::File;
-use std::io::Read as _;
 
 use crate::event::BootTime;
 
@@ -69,50 +66,6 @@ pub fn format_rfc3339(unix_ns: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{nanos:09}Z")
 }
 
-/// Makes UUIDv7s (RFC 9562 §5.7): milliseconds, then a counter that keeps them in order, then randomness.
-#[derive(Debug)]
-pub struct Ids {
-    random: u64,
-    counter: u16,
-}
-
-impl Ids {
-    pub fn new() -> Self {
-        let mut seed = [0; 8];
-        // Without randomness the ids stay unique on this host by time and counter.
-        let read = File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut seed));
-        if read.is_err() {
-            seed = now().0.to_le_bytes();
-        }
-        Self { random: u64::from_le_bytes(seed) | 1, counter: 0 }
-    }
-
-    pub fn next(&mut self, unix_ns: u64) -> String {
-        // xorshift64*: ids must differ, not be secret.
-        self.random ^= self.random >> 12;
-        self.random ^= self.random << 25;
-        self.random ^= self.random >> 27;
-        let random = self.random.wrapping_mul(0x2545_f491_4f6c_dd1d);
-        self.counter = (self.counter + 1) & 0x0fff;
-        let millis = (unix_ns / 1_000_000) & 0xffff_ffff_ffff;
-        let low = (random & 0x3fff_ffff_ffff_ffff) | 0x8000_0000_0000_0000;
-        format!(
-            "{:08x}-{:04x}-7{:03x}-{:04x}-{:012x}",
-            millis >> 16,
-            millis & 0xffff,
-            self.counter,
-            low >> 48,
-            low & 0xffff_ffff_ffff
-        )
-    }
-}
-
-impl Default for Ids {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,17 +75,5 @@ mod tests {
         assert_eq!(format_rfc3339(0), "1970-01-01T00:00:00.000000000Z");
         assert_eq!(format_rfc3339(1_709_210_096_000_000_007), "2024-02-29T12:34:56.000000007Z");
         assert_eq!(format_rfc3339(4_102_444_799_999_999_999), "2099-12-31T23:59:59.999999999Z");
-    }
-
-    #[test]
-    fn ids_are_version_7_and_differ() {
-        let mut ids = Ids::new();
-        let made: std::collections::HashSet<String> =
-            (0..10_000).map(|_| ids.next(1_700_000_000_000_000_000)).collect();
-        assert_eq!(made.len(), 10_000);
-        for id in &made {
-            assert_eq!((id.len(), &id[14..15]), (36, "7"));
-            assert!(matches!(&id[19..20], "8" | "9" | "a" | "b"));
-        }
     }
 }

@@ -9,8 +9,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::event::BootTime;
+use crate::event_id::{EventId, Ids};
 use crate::record::Record;
-use crate::sinks::clock::{Ids, WallClock};
+use crate::sinks::clock::WallClock;
 use crate::sinks::names::Semconv;
 use crate::sinks::schema::{AiCall, Envelope, HeartbeatEvent, MAX_LINE, SCHEMA, severity};
 
@@ -54,14 +55,18 @@ impl<W: Write> Jsonl<W> {
         self.seq += 1;
         match record {
             Record::Call(attributed) => {
-                let envelope =
-                    self.envelope("ai.call", attributed.call.ended, severity(&attributed.call));
+                let envelope = self.envelope(
+                    "ai.call",
+                    attributed.call.ended,
+                    severity(&attributed.call),
+                    attributed.derived.id,
+                );
                 let started = self.clock.rfc3339(attributed.process.start);
                 self.line(&AiCall::new(attributed, envelope, started))?;
             }
             Record::Heartbeat(heartbeat) => {
                 let severity = if heartbeat.books.is_closed() { "INFO" } else { "ERROR" };
-                let envelope = self.envelope("heartbeat", heartbeat.at, severity);
+                let envelope = self.envelope("heartbeat", heartbeat.at, severity, None);
                 self.line(&HeartbeatEvent::new(heartbeat, envelope, &self.run.bpf_hash))?;
             }
         }
@@ -109,12 +114,14 @@ impl<W: Write> Jsonl<W> {
         name: &'static str,
         at: BootTime,
         severity_text: &'static str,
+        id: Option<EventId>,
     ) -> Envelope {
+        let id = id.unwrap_or_else(|| self.ids.next(self.clock.unix_ns(at)));
         Envelope {
             timestamp: self.clock.rfc3339(at),
             schema: SCHEMA,
             name,
-            id: self.ids.next(self.clock.unix_ns(at)),
+            id: id.to_string(),
             seq: self.seq,
             severity_text,
             host: self.run.host.clone(),

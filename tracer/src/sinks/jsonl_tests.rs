@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::*;
 use crate::ai::call::{Call, Capture, Failure, FailureClass, RateLimits, Usage};
 use crate::attribution::process::Process;
+use crate::correlate::Derived;
 use crate::event::{FlowKey, ProcessKey};
 use crate::http::Outcome;
 use crate::record::{AttributedCall, Heartbeat};
@@ -45,6 +46,7 @@ fn call() -> Call {
         provider_request_id: None,
         organization: None,
         project: None,
+        prompt: None,
         credential: None,
         failure: None,
         rate_limits: RateLimits::default(),
@@ -64,6 +66,7 @@ fn lines(calls: Vec<Call>, semconv: Semconv) -> Vec<Value> {
             owner: Some(Arc::new(owner)),
             user: None,
             cgroup_path: None,
+            derived: Derived::default(),
         })))
         .unwrap();
     }

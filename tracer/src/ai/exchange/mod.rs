@@ -19,6 +19,7 @@ use super::framing::multipart;
 use super::providers::Provider;
 use crate::event::{BootTime, FlowKey};
 use crate::http::{Outcome, RequestHead, ResponseHead};
+use crate::keyed::HashKey;
 
 #[derive(Debug)]
 pub struct Exchange {
@@ -51,6 +52,7 @@ impl Exchange {
         endpoint: Endpoint,
         head: Box<RequestHead>,
         at: BootTime,
+        key: HashKey,
     ) -> Self {
         let learned = Box::new(Learned::new(families::of(&endpoint)));
         let form = head.headers.first("content-type").and_then(multipart::Parser::new);
@@ -61,7 +63,7 @@ impl Exchange {
             endpoint,
             head,
             response: None,
-            asked: Asked::default(),
+            asked: Asked::new(key),
             learned,
             request_body,
             answer_body: AnswerBody::Sniff(Vec::new()),

@@ -3,8 +3,9 @@
 use super::{Ended, Exchange};
 use crate::ai::call::{Call, Capture};
 use crate::ai::endpoint::Family;
+use crate::ai::history::Prompt;
 use crate::ai::providers::{self, OPENAI_COMPATIBLE, Provider};
-use crate::ai::{rate_limit, sdk};
+use crate::ai::{credential, rate_limit, sdk};
 use crate::http::Outcome;
 use crate::http::headers::Headers;
 
@@ -64,7 +65,8 @@ impl Exchange {
             provider_request_id: provider.request_id(headers).map(owned),
             organization: from_either(provider.organization_headers).map(owned),
             project: from_either(provider.project_headers).map(owned),
-            credential: request.credential().cloned(),
+            credential: credential::of(request.credential(), self.head.query()),
+            prompt: self.prompt(),
             failure,
             rate_limits,
             capture: self.capture(end),
@@ -75,6 +77,15 @@ impl Exchange {
         let version =
             || self.asked.version.clone().filter(|_| self.endpoint.family == Family::Replicate);
         self.asked.model.clone().or_else(|| self.endpoint.model.clone()).or_else(version)
+    }
+
+    /// What was asked, as digests; `None` when part of it was not seen, or nothing was read.
+    fn prompt(&self) -> Option<Box<Prompt>> {
+        if self.request_gap {
+            return None;
+        }
+        let address = [self.head.method.as_str(), self.head.host(), self.head.path()];
+        self.asked.history.prompt(&address).map(Box::new)
     }
 
     const fn capture(&self, end: &Ended) -> Capture {

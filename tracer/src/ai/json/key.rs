@@ -46,6 +46,8 @@ keys! {
     BilledUnits "billed_units" WORD;
     BlockReason "blockReason" WORD;
     Bytes "bytes" 48 * 1024;
+    CacheControl "cache_control" SOME;
+    CacheCreation "cache_creation" WORD;
     CacheCreationInputTokens "cache_creation_input_tokens" WORD;
     CacheCreationTokens "cache_creation_tokens" WORD;
     CachedContentTokenCount "cachedContentTokenCount" WORD;
@@ -58,6 +60,7 @@ keys! {
     CacheWriteTokens "cache_write_tokens" WORD;
     Candidates "candidates" SOME;
     CandidatesTokenCount "candidatesTokenCount" WORD;
+    ChatHistory "chat_history" SOME;
     Choices "choices" SOME;
     ClassType "__type" WORD;
     Code "code" WORD;
@@ -68,7 +71,11 @@ keys! {
     CompletionTokensDetails "completion_tokens_details" WORD;
     Content "content" SOME;
     ContentBlock "content_block" SOME;
+    Contents "contents" SOME;
+    Conversation "conversation" WORD;
     ConversationId "conversation_id" WORD;
+    Cost "cost" WORD;
+    CostInUsdTicks "cost_in_usd_ticks" WORD;
     Data "data" SOME;
     Delta "delta" SOME;
     Deployment "deployment" WORD;
@@ -77,6 +84,7 @@ keys! {
     Done "done" WORD;
     DoneReason "done_reason" WORD;
     Embeddings "embeddings" SOME;
+    EphemeralHour "ephemeral_1h_input_tokens" WORD;
     Error "error" LONG;
     Errors "errors" LONG;
     ErrorType "error_type" WORD;
@@ -99,6 +107,7 @@ keys! {
     Generations "generations" SOME;
     GenerationTokenCount "generation_token_count" WORD;
     Id "id" WORD;
+    ImageTokens "image_tokens" WORD;
     IncompleteDetails "incomplete_details" WORD;
     Index "index" WORD;
     InferenceConfig "inferenceConfig" WORD;
@@ -112,6 +121,7 @@ keys! {
     InputTokens "input_tokens" WORD;
     InputTokensCamel "inputTokens" WORD;
     InputTokensDetails "input_tokens_details" WORD;
+    Instructions "instructions" SOME;
     Interaction "interaction" WORD;
     InvocationMetrics "amazon-bedrock-invocationMetrics" WORD;
     ItemKey "item" SOME;
@@ -135,6 +145,7 @@ keys! {
     Metadata "metadata" LONG;
     MetaInfo "meta_info" WORD;
     Metrics "metrics" WORD;
+    Modality "modality" WORD;
     Model "model" WORD;
     ModelId "model_id" WORD;
     ModelName "model_name" WORD;
@@ -160,9 +171,12 @@ keys! {
     Parameters "parameters" WORD;
     PartialJson "partial_json" SOME;
     Parts "parts" SOME;
+    Preamble "preamble" SOME;
     PredictedPerSecond "predicted_per_second" WORD;
     Predictions "predictions" SOME;
     Prefill "prefill" WORD;
+    PreviousInteractionId "previous_interaction_id" WORD;
+    PreviousResponseId "previous_response_id" WORD;
     Prompt "prompt" SOME;
     PromptCacheHitTokens "prompt_cache_hit_tokens" WORD;
     PromptEvalCount "prompt_eval_count" WORD;
@@ -189,7 +203,12 @@ keys! {
     Result "result" SOME;
     Results "results" SOME;
     RetryDelay "retryDelay" WORD;
+    Role "role" WORD;
     ServerContent "serverContent" SOME;
+    ServerToolUse "server_tool_use" WORD;
+    ServiceTier "service_tier" WORD;
+    ServiceTierCamel "serviceTier" WORD;
+    SessionId "session_id" WORD;
     Setup "setup" WORD;
     Start "start" WORD;
     Statistics "statistics" WORD;
@@ -203,7 +222,10 @@ keys! {
     StopReason "stop_reason" WORD;
     StopReasonCamel "stopReason" WORD;
     Stream "stream" WORD;
+    System "system" SOME;
     SystemFingerprint "system_fingerprint" WORD;
+    SystemInstruction "systemInstruction" SOME;
+    SystemInstructionSnake "system_instruction" SOME;
     Temperature "temperature" WORD;
     Text "text" SOME;
     TextGenerationConfig "textGenerationConfig" WORD;
@@ -225,6 +247,7 @@ keys! {
     TopP "top_p" WORD;
     TopPCamel "topP" WORD;
     TotalCachedTokens "total_cached_tokens" WORD;
+    TotalCost "total_cost" WORD;
     TotalInputTokens "total_input_tokens" WORD;
     TotalOutputTextTokenCount "totalOutputTextTokenCount" WORD;
     TotalOutputTokens "total_output_tokens" WORD;
@@ -233,10 +256,12 @@ keys! {
     TotalTokens "total_tokens" WORD;
     TotalTokensCamel "totalTokens" WORD;
     TotalToolUseTokens "total_tool_use_tokens" WORD;
+    TrafficType "trafficType" WORD;
     Type "type" WORD;
     Usage "usage" WORD;
     UsageMetadata "usageMetadata" WORD;
     Version "version" WORD;
+    WebSearchRequests "web_search_requests" WORD;
     XGroq "x_groq" WORD;
 }
 

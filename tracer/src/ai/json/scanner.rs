@@ -41,6 +41,12 @@ impl<'a> Value<'a> {
 
 /// What is told of a document.
 pub trait Visitor {
+    /// Whether [`Visitor::text`] is told.
+    const READS_TEXT: bool = false;
+
+    /// A piece of a text as it comes, unescaped, however long the text is; [`Visitor::value`] follows
+    /// when it ends.
+    fn text(&mut self, _path: &Path, _piece: &[u8]) {}
     fn value(&mut self, path: &Path, value: Value<'_>);
     /// The same with the value's place in what was last pushed, quotes left out; only of use when
     /// the whole document was pushed at once.
@@ -300,8 +306,8 @@ impl Scanner {
                     }
                     _ => return Err(JsonError::Syntax),
                 };
-                self.unpaired();
-                self.keep(&[plain]);
+                self.unpaired(key, visitor);
+                self.keep(&[plain], key, visitor);
                 self.state = State::Text { key };
             }
             State::Unicode { key, left, code } => {
@@ -310,7 +316,7 @@ impl Scanner {
                 *left -= 1;
                 if *left == 0 {
                     let (key, code) = (*key, *code);
-                    self.unit(code);
+                    self.unit(code, key, visitor);
                     self.state = State::Text { key };
                 }
             }
@@ -419,8 +425,8 @@ impl Scanner {
     fn text_run(&mut self, data: &[u8], key: bool, visitor: &mut impl Visitor) -> Option<usize> {
         let run = plain_run(data);
         if run > 0 {
-            self.unpaired();
-            self.keep(data.get(..run)?);
+            self.unpaired(key, visitor);
+            self.keep(data.get(..run)?, key, visitor);
         }
         self.at += run;
         match data.get(run) {
@@ -432,44 +438,47 @@ impl Scanner {
         Some(run + 1)
     }
 
-    fn keep(&mut self, bytes: &[u8]) {
+    fn keep<V: Visitor>(&mut self, bytes: &[u8], key: bool, visitor: &mut V) {
+        if V::READS_TEXT && !key {
+            visitor.text(&self.path, bytes);
+        }
         let room = self.cap.saturating_sub(self.text.len());
         self.cut |= bytes.len() > room;
         self.text.extend_from_slice(&bytes[..bytes.len().min(room)]);
     }
 
     /// One UTF-16 unit of `\uXXXX`.
-    fn unit(&mut self, code: u16) {
+    fn unit(&mut self, code: u16, key: bool, visitor: &mut impl Visitor) {
         let mut utf8 = [0; 4];
         match (self.surrogate.take(), code) {
             (Some(high), 0xdc00..=0xdfff) => {
                 let code = 0x1_0000 + ((u32::from(high) - 0xd800) << 10) + u32::from(code) - 0xdc00;
                 let c = char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
-                self.keep(c.encode_utf8(&mut utf8).as_bytes());
+                self.keep(c.encode_utf8(&mut utf8).as_bytes(), key, visitor);
             }
             (high, code) => {
                 if high.is_some() {
-                    self.keep("\u{fffd}".as_bytes());
+                    self.keep("\u{fffd}".as_bytes(), key, visitor);
                 }
                 if (0xd800..0xdc00).contains(&code) {
                     self.surrogate = Some(code);
                     return;
                 }
                 let c = char::from_u32(u32::from(code)).unwrap_or(char::REPLACEMENT_CHARACTER);
-                self.keep(c.encode_utf8(&mut utf8).as_bytes());
+                self.keep(c.encode_utf8(&mut utf8).as_bytes(), key, visitor);
             }
         }
     }
 
     /// Half a surrogate pair was followed by something else.
-    fn unpaired(&mut self) {
+    fn unpaired(&mut self, key: bool, visitor: &mut impl Visitor) {
         if self.surrogate.take().is_some() {
-            self.keep("\u{fffd}".as_bytes());
+            self.keep("\u{fffd}".as_bytes(), key, visitor);
         }
     }
 
     fn end_text(&mut self, key: bool, visitor: &mut impl Visitor) {
-        self.unpaired();
+        self.unpaired(key, visitor);
         if key {
             let known = if self.cut { Key::Unknown } else { Key::find(&self.text) };
             self.path.set(known);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::derived::DerivedKeys;
 use super::{Cutter, Envelope, Who};
 use crate::ai::call::{Call, Limit};
 use crate::record::AttributedCall;
@@ -16,6 +17,8 @@ pub struct AiCall {
     pub envelope: Envelope,
     #[serde(flatten)]
     pub who: Who,
+    #[serde(flatten)]
+    pub derived: DerivedKeys,
 
     #[serde(rename = "gen_ai.operation.name")]
     pub operation: &'static str,
@@ -162,6 +165,7 @@ impl AiCall {
         let failure = call.failure.as_ref();
         let mut event = Self {
             who,
+            derived: DerivedKeys::new(attributed),
             operation: call.operation,
             provider: call.provider,
             request_model: cutter.some(call.request_model.as_deref()),

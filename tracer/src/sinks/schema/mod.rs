@@ -6,6 +6,7 @@
 
 mod ai_call;
 mod bounds;
+mod derived;
 mod envelope;
 mod heartbeat;
 mod who;
