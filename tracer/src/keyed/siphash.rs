@@ -82,7 +82,7 @@ impl Hasher {
     }
 
     pub fn push(&mut self, mut bytes: &[u8]) {
-        while self.len % 8 != 0
+        while !self.len.is_multiple_of(8)
             && let Some((first, rest)) = bytes.split_first()
         {
             self.byte(*first);
@@ -104,7 +104,7 @@ impl Hasher {
     fn byte(&mut self, byte: u8) {
         self.tail |= u64::from(byte) << (self.len % 8 * 8);
         self.len += 1;
-        if self.len % 8 == 0 {
+        if self.len.is_multiple_of(8) {
             let word = std::mem::take(&mut self.tail);
             self.word(word);
         }
