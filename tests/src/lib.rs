@@ -2,6 +2,7 @@
 //! reach it under the providers' real names, and real programs as clients.
 
 pub mod alone;
+pub mod golang;
 pub mod render;
 pub mod simulator;
 

@@ -21,7 +21,8 @@ pub struct Offsets {
     /// `mm_struct`
     pub mm_arg_start: u32,
     pub mm_arg_end: u32,
-    pub reserved: u32,
+    /// `task_struct.thread.fsbase` (x86-64): thread-local storage, where old Go keeps its goroutine
+    pub task_fsbase: u32,
 }
 impl Offsets {
     pub const ABSENT: u32 = u32::MAX;
@@ -37,7 +38,7 @@ impl Offsets {
         signal_live: Self::ABSENT,
         mm_arg_start: Self::ABSENT,
         mm_arg_end: Self::ABSENT,
-        reserved: 0,
+        task_fsbase: Self::ABSENT,
     };
 }
 no_padding!(Offsets, 48);

@@ -23,6 +23,8 @@ pub const COMM_BYTES: usize = 16;
 pub const MAX_FLOWS: u32 = 131_072;
 /// Calls that have entered a library function and not returned yet, one per thread.
 pub const MAX_CALLS_IN_PROGRESS: u32 = 16_384;
+/// The same for Go, one per goroutine: each idle connection has one that waits in a read.
+pub const MAX_GO_CALLS: u32 = 65_536;
 /// Distinct host names and suffixes that decide a flow in the kernel.
 pub const MAX_HOSTS: u32 = 8_192;
 

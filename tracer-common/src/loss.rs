@@ -29,15 +29,19 @@ pub enum Counter {
     BytesLost = 13,
     /// Bytes of flows that were ignored: seen, counted, not copied.
     BytesIgnored = 14,
+    /// A Go call was not saved: its return will not be seen.
+    GoCallMapFull = 24,
+    /// The goroutine behind a Go call could not be read.
+    GoroutineFault = 25,
 }
 
 impl Counter {
-    pub const COUNT: u32 = 16;
+    pub const COUNT: u32 = 64;
     /// Reasons that make up `dropped` in the kernel's books, with the names shown.
     pub const DROPS: [(Self, &'static str); 2] =
         [(Self::RingFull, "ring_full"), (Self::CopyFault, "copy_fault")];
     /// Trouble beside the books, with the names shown.
-    pub const TROUBLE: [(Self, &'static str); 7] = [
+    pub const TROUBLE: [(Self, &'static str); 9] = [
         (Self::FlowMapFull, "flow_map_full"),
         (Self::CallMapFull, "call_map_full"),
         (Self::LengthFault, "length_fault"),
@@ -45,5 +49,7 @@ impl Counter {
         (Self::IdentityFault, "identity_fault"),
         (Self::BytesLost, "bytes_lost"),
         (Self::BytesIgnored, "bytes_ignored"),
+        (Self::GoCallMapFull, "go_call_map_full"),
+        (Self::GoroutineFault, "goroutine_fault"),
     ];
 }

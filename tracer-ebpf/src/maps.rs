@@ -30,6 +30,11 @@ pub(crate) static NAMES: LruHashMap<FlowKey, ServerName> = LruHashMap::with_max_
 pub(crate) static CALLS: LruHashMap<u64, Call> =
     LruHashMap::with_max_entries(limits::MAX_CALLS_IN_PROGRESS, 0);
 
+/// The same for Go, by goroutine and depth of its stack. LRU: a panic leaves a call without a return.
+#[map]
+pub(crate) static GO_CALLS: LruHashMap<GoCallKey, GoCall> =
+    LruHashMap::with_max_entries(limits::MAX_GO_CALLS, 0);
+
 /// Hashes of provider hosts and suffixes, filled by user space ([`tracer_common::sni`]).
 #[map]
 pub(crate) static HOSTS: HashMap<u64, u32> = HashMap::with_max_entries(limits::MAX_HOSTS, 0);
@@ -66,4 +71,28 @@ pub(crate) struct Call {
 impl Call {
     pub(crate) const HANDSHAKE: u64 = 16;
     pub(crate) const ERROR: u64 = 17;
+}
+
+/// Which Go call. A goroutine changes threads and its stack moves; the distance of a frame to the
+/// stack's upper end stays. It tells apart a connection's call from that of the connection below it.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct GoCallKey {
+    pub goroutine: u64,
+    pub depth: u64,
+    pub start_ns: u64,
+    pub tgid: u32,
+    pub reserved: u32,
+}
+
+/// What a Go function was called with.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct GoCall {
+    pub key: FlowKey,
+    /// Buffer in the process; on the goroutine's own stack, its distance to the upper end.
+    pub buf: u64,
+    pub on_stack: u32,
+    /// [`tracer_common::tls::direction`] or [`Call::HANDSHAKE`].
+    pub what: u32,
 }

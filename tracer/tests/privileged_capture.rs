@@ -37,6 +37,7 @@ fn target(path: &Path) -> Target {
         device: 0,
         inode: 0,
         library: library.number,
+        is_go: elf.is_go,
         hooks,
     }
 }

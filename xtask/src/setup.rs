@@ -59,6 +59,8 @@ const TEST_PACKAGES: &[Package] = &[
     },
     Package { name: "xz-utils", proof: "/usr/bin/xz", why: "test vectors" },
 ];
+const GO_PACKAGES: &[Package] =
+    &[Package { name: "golang-go", proof: "/usr/bin/go", why: "clients of the tests" }];
 const BENCH_PACKAGES: &[Package] = &[
     Package { name: "wrk", proof: "/usr/bin/wrk", why: "load for the bench" },
     Package { name: "bpftrace", proof: "/usr/bin/bpftrace", why: "the bench compares with it" },
@@ -93,6 +95,9 @@ pub(crate) fn ensure(need: Need) -> Result<()> {
         Need::Tests => {
             install(DEMO_PACKAGES, &mut updated)?;
             install(TEST_PACKAGES, &mut updated)?;
+            if !on_path("go") && !Path::new("/usr/local/go/bin/go").exists() {
+                install(GO_PACKAGES, &mut updated)?;
+            }
             python_environment()?;
         }
         Need::Bench => {

@@ -108,7 +108,7 @@ pub(super) fn returned_from(call: &Call, returned: i64) {
 
 /// The connection to a provider failed before any data: bad certificate, alert, reset.
 #[inline(always)]
-fn handshake_failed(call: &Call, who: Identity, returned: i64) {
+pub(super) fn handshake_failed(call: &Call, who: Identity, returned: i64) {
     // SAFETY: the name is read while its connection is ours.
     let Some(name) = (unsafe { NAMES.get(call.key) }) else { return };
     if !hosts::is_provider(name) {

@@ -3,6 +3,8 @@
 //! In: processes, exec and mmap events, `ld.so.cache`. Out: [`Target`]s, each file once.
 
 pub mod elf;
+pub mod go;
+pub mod image;
 pub mod ldcache;
 pub mod libraries;
 pub mod maps;
@@ -32,6 +34,24 @@ pub enum Shape {
     Handshake,
     /// `int f(conn, ret)`: `SSL_get_error`, says whether a failure was the end.
     Error,
+    /// Go's `(c *Conn) Write(b []byte) (int, error)`, arguments in registers (1.17 and later).
+    GoWrite,
+    /// `(c *Conn) Read(b []byte) (int, error)`.
+    GoRead,
+    /// `(c *Conn) Close() error`.
+    GoClose,
+    /// `(c *Conn) clientHandshake(ctx) error`: the configuration has the server's name.
+    GoHandshake,
+    /// The same before 1.21, when the configuration lay elsewhere.
+    GoHandshakeBefore121,
+    /// A `ret` of one of these. Go stacks move, so that a return probe would crash the program.
+    GoReturn,
+    /// The same functions of Go 1.16, which passes arguments on the stack.
+    GoStackWrite,
+    GoStackRead,
+    GoStackClose,
+    GoStackHandshake,
+    GoStackReturn,
     /// Called by the dynamic linker when libraries have been mapped: `_dl_debug_state`.
     Mapped,
 }
@@ -39,7 +59,30 @@ pub enum Shape {
 impl Shape {
     /// Whether the shape needs the function's return.
     pub const fn wants_return(self) -> bool {
-        !matches!(self, Self::Free | Self::Ctrl | Self::Mapped)
+        !matches!(self, Self::Free | Self::Ctrl | Self::Mapped) && !self.is_go()
+    }
+
+    /// Whether the shape is one of Go's: never a return probe.
+    pub const fn is_go(self) -> bool {
+        self.go_returns()
+            || matches!(
+                self,
+                Self::GoClose | Self::GoStackClose | Self::GoReturn | Self::GoStackReturn
+            )
+    }
+
+    /// Whether each `ret` of the Go function is probed too.
+    pub const fn go_returns(self) -> bool {
+        matches!(
+            self,
+            Self::GoWrite
+                | Self::GoRead
+                | Self::GoHandshake
+                | Self::GoHandshakeBefore121
+                | Self::GoStackWrite
+                | Self::GoStackRead
+                | Self::GoStackHandshake
+        )
     }
 }
 
@@ -71,5 +114,7 @@ pub struct Target {
     pub inode: u64,
     /// [`tracer_common::tls::library`]
     pub library: u32,
+    /// A Go program: [`crate::kernel::attach`] refuses it any return probe.
+    pub is_go: bool,
     pub hooks: Vec<Hook>,
 }

@@ -37,7 +37,8 @@ const fn arguments(shape: Shape) -> &'static [Register] {
         Shape::WriteEx2 => &[RDI, RSI, RDX, RCX, R8],
         Shape::Ctrl => &[RDI, RSI, RDX, RCX],
         Shape::Free | Shape::Handshake | Shape::Error => &[RDI],
-        Shape::Mapped => &[],
+        // Go's own are chosen in `discover::go::abi`.
+        _ => &[],
     }
 }
 

@@ -10,8 +10,12 @@ use std::os::fd::AsRawFd as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use memchr::memmem;
+
 use super::elf::Elf;
-use super::{Target, ldcache, libraries, maps};
+use super::image::Image;
+use super::libraries::RESOLVERS;
+use super::{Hook, Target, go, ldcache, libraries, maps};
 
 /// Files remembered as looked at; beyond, all are looked at again.
 pub const MAX_FILES: usize = 65_536;
@@ -134,25 +138,43 @@ impl Scanner {
         if file.by_ref().take(MAX_FILE).read_to_end(&mut bytes).is_err() {
             return refuse("file_unreadable");
         }
-        if !MARKS.iter().any(|mark| memchr::memmem::find(&bytes, mark).is_some()) {
-            return;
-        }
-        let Ok(elf) = Elf::parse(&bytes, libraries::wants) else { return };
-        match libraries::find(&elf) {
-            Err(not_safe) => refuse(not_safe.reason()),
-            Ok(None) => {}
-            Ok(Some((library, hooks))) => {
-                found.targets.push(Target {
-                    path: PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())),
-                    shown: shown.to_owned(),
-                    device: meta.dev(),
-                    inode: meta.ino(),
-                    library: library.number,
-                    hooks,
-                });
-                found.held.push(file);
+        let mut targets: Vec<(u32, Vec<Hook>)> = Vec::new();
+        let resolvers = RESOLVERS.iter().filter(|r| memmem::find(&bytes, r.mark).is_some());
+        let resolvers: Vec<_> = resolvers.collect();
+        let mut is_go = false;
+        if !resolvers.is_empty()
+            && let Ok(image) = Image::parse(&bytes)
+        {
+            is_go = go::is_go(&image);
+            for resolver in resolvers {
+                match (resolver.find)(&image) {
+                    Ok(hooks) => targets.extend(hooks.map(|hooks| (resolver.number, hooks))),
+                    Err(reason) => refuse(reason),
+                }
             }
         }
+        if MARKS.iter().any(|mark| memmem::find(&bytes, mark).is_some())
+            && let Ok(elf) = Elf::parse(&bytes, libraries::wants)
+        {
+            is_go |= elf.is_go;
+            match libraries::find(&elf) {
+                Err(not_safe) => refuse(not_safe.reason()),
+                Ok(found) => targets.extend(found.map(|(library, hooks)| (library.number, hooks))),
+            }
+        }
+        if targets.is_empty() {
+            return;
+        }
+        found.targets.extend(targets.into_iter().map(|(library, hooks)| Target {
+            path: PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())),
+            shown: shown.to_owned(),
+            device: meta.dev(),
+            inode: meta.ino(),
+            library,
+            is_go,
+            hooks,
+        }));
+        found.held.push(file);
     }
 }
 

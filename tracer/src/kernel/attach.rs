@@ -11,6 +11,9 @@ use crate::discover::{Shape, Target};
 pub enum AttachError {
     #[error("program {0} is not in the object")]
     Missing(&'static str),
+    /// Go reads the return addresses on its stacks when it moves them.
+    #[error("a return probe would crash this Go program")]
+    GoReturnProbe,
     #[error(transparent)]
     Kernel(#[from] ProgramError),
 }
@@ -47,6 +50,17 @@ const fn entry_program(shape: Shape) -> &'static str {
         Shape::Ctrl => "tls_ctrl",
         Shape::Handshake => "tls_handshake",
         Shape::Error => "tls_error",
+        Shape::GoWrite => "go_write",
+        Shape::GoRead => "go_read",
+        Shape::GoClose => "go_close",
+        Shape::GoHandshake => "go_handshake",
+        Shape::GoHandshakeBefore121 => "go_handshake_before_1_21",
+        Shape::GoReturn => "go_return",
+        Shape::GoStackWrite => "go_stack_write",
+        Shape::GoStackRead => "go_stack_read",
+        Shape::GoStackClose => "go_stack_close",
+        Shape::GoStackHandshake => "go_stack_handshake",
+        Shape::GoStackReturn => "go_stack_return",
         Shape::Mapped => "process_mapped",
     }
 }
@@ -77,7 +91,9 @@ impl Programs {
         let mut report = AttachReport::default();
         for hook in &target.hooks {
             // The return first: a call that is entered must be seen to return.
-            let outcome = if hook.shape.wants_return() {
+            let outcome = if hook.shape.wants_return() && target.is_go {
+                Err(AttachError::GoReturnProbe)
+            } else if hook.shape.wants_return() {
                 self.attach_one("tls_return", target, hook.offset)
                     .and_then(|()| self.attach_one(entry_program(hook.shape), target, hook.offset))
             } else {

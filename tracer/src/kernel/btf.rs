@@ -156,7 +156,8 @@ fn text(strings: &[u8], offset: u32) -> &str {
 /// # Errors
 /// As [`members`].
 pub fn offsets(vmlinux: &[u8]) -> Result<Offsets, BtfError> {
-    let members = members(vmlinux, &["task_struct", "signal_struct", "mm_struct"])?;
+    let members =
+        members(vmlinux, &["task_struct", "signal_struct", "mm_struct", "thread_struct"])?;
     let of = |name: &str, member: &str| members.offset(name, member).unwrap_or(Offsets::ABSENT);
     Ok(Offsets {
         task_group_leader: of("task_struct", "group_leader"),
@@ -170,7 +171,10 @@ pub fn offsets(vmlinux: &[u8]) -> Result<Offsets, BtfError> {
         signal_live: of("signal_struct", "live"),
         mm_arg_start: of("mm_struct", "arg_start"),
         mm_arg_end: of("mm_struct", "arg_end"),
-        reserved: 0,
+        task_fsbase: members
+            .offset("task_struct", "thread")
+            .zip(members.offset("thread_struct", "fsbase"))
+            .map_or(Offsets::ABSENT, |(thread, base)| thread + base),
     })
 }
 

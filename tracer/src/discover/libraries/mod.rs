@@ -1,9 +1,11 @@
 //! The TLS libraries we can read: one row each. To add one of a known calling shape, add a file and a line.
 
+mod go;
 mod linker;
 mod openssl;
 
 use crate::discover::elf::Elf;
+use crate::discover::image::Image;
 use crate::discover::probe_point::choose;
 use crate::discover::{Hook, Shape};
 
@@ -20,6 +22,21 @@ pub struct TlsLibrary {
 
 /// Sorted by name.
 pub const LIBRARIES: &[TlsLibrary] = &[linker::LINKER, openssl::OPENSSL];
+
+/// A library whose functions are found by other means than exported names.
+#[derive(Debug)]
+pub struct Resolver {
+    pub name: &'static str,
+    /// [`tracer_common::tls::library`]
+    pub number: u32,
+    /// Bytes that a file with this library holds somewhere.
+    pub mark: &'static [u8],
+    /// The hooks; `None`: not here after all. The error is why a file with it is not probed.
+    pub find: fn(&Image<'_>) -> Result<Option<Vec<Hook>>, &'static str>,
+}
+
+/// Sorted by name.
+pub const RESOLVERS: &[Resolver] = &[go::GO];
 
 /// Whether any library wants a symbol.
 pub fn wants(symbol: &str) -> bool {
@@ -82,6 +99,7 @@ mod tests {
 
     #[test]
     fn libraries_are_sorted_and_want_their_proof() {
+        assert!(RESOLVERS.is_sorted_by_key(|l| l.name));
         assert!(LIBRARIES.is_sorted_by_key(|l| l.name));
         for library in LIBRARIES {
             assert!(library.proof.iter().all(|name| wants(name)), "{}", library.name);
