@@ -54,6 +54,9 @@ pub struct KernelConfig {
     pub own_tgid: u32,
     /// 1 where the running kernel has `bpf_loop` (5.17 and later).
     pub has_loop: u32,
+    /// 1 where `bpf_get_attach_cookie` is there for uprobes (5.15 and later).
+    pub has_cookie: u32,
+    pub reserved: u32,
 }
 impl KernelConfig {
     pub const DEFAULT: Self = Self {
@@ -61,7 +64,9 @@ impl KernelConfig {
         wakeup_bytes: limits::WAKEUP_BYTES_DEFAULT,
         own_tgid: 0,
         has_loop: 0,
+        has_cookie: 0,
+        reserved: 0,
     };
 }
-no_padding!(KernelConfig, 64);
+no_padding!(KernelConfig, 72);
 pod!(Offsets, KernelConfig);

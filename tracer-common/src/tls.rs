@@ -28,6 +28,25 @@ pub mod library {
     pub const PLAIN: u32 = 7;
 }
 
+/// What a probe point tells its program: which library it is in, and a parameter of its shape's own.
+pub mod cookie {
+    pub const fn pack(library: u32, parameter: u32) -> u64 {
+        library as u64 | (parameter as u64) << 32
+    }
+
+    /// One of [`super::library`]; points without a cookie (old kernels) are OpenSSL's.
+    pub const fn library(cookie: u64) -> u32 {
+        match cookie as u32 {
+            0 => super::library::OPENSSL,
+            library => library,
+        }
+    }
+
+    pub const fn parameter(cookie: u64) -> u32 {
+        (cookie >> 32) as u32
+    }
+}
+
 /// What user space (or the kernel, by server name) decided about a flow.
 pub mod verdict {
     /// Nobody has decided: at most [`crate::limits::UNDECIDED_BYTES`] per direction go up.

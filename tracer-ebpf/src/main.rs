@@ -8,6 +8,7 @@
 #![allow(static_mut_refs, reason = "maps are statics; the kernel serialises access to them")]
 
 mod config;
+mod cookie;
 mod emit;
 mod flow;
 mod hosts;

@@ -93,7 +93,7 @@ pub fn run(json: bool, probes: bool, out: &mut impl Write) -> ExitCode {
 }
 
 fn examine() -> (Report, u8) {
-    let options = KernelOptions { ring_bytes: TRIAL_RING, wakeup_bytes: 0 };
+    let options = KernelOptions { ring_bytes: TRIAL_RING, wakeup_bytes: 0, no_newer_than: None };
     let trial = Kernel::load(&options, kernel_hosts());
     let (fix, code) = match &trial {
         Ok(_) => (None, 0),

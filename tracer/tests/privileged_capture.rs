@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -14,6 +15,7 @@ use tracer::discover::Target;
 use tracer::discover::elf::Elf;
 use tracer::discover::libraries::{find, wants};
 use tracer::event::{Direction, KernelEvent, Verdict};
+use tracer::kernel::compat::Version;
 use tracer::kernel::load::{Kernel, KernelOptions};
 use tracer_common::limits;
 
@@ -31,11 +33,12 @@ fn target(path: &Path) -> Target {
     let bytes = std::fs::read(path).unwrap();
     let elf = Elf::parse(&bytes, wants).unwrap();
     let (library, hooks) = find(&elf).unwrap().unwrap();
+    let meta = std::fs::metadata(path).unwrap();
     Target {
         path: path.into(),
         shown: path.display().to_string(),
-        device: 0,
-        inode: 0,
+        device: meta.dev(),
+        inode: meta.ino(),
         library: library.number,
         is_go: elf.is_go,
         hooks,
@@ -141,7 +144,12 @@ fn run_client(server: &Server, host: &str) -> u32 {
 }
 
 fn load(ring_bytes: u32) -> Kernel {
-    let options = KernelOptions { ring_bytes, wakeup_bytes: limits::WAKEUP_BYTES_DEFAULT };
+    load_as(ring_bytes, None)
+}
+
+fn load_as(ring_bytes: u32, no_newer_than: Option<Version>) -> Kernel {
+    let options =
+        KernelOptions { ring_bytes, wakeup_bytes: limits::WAKEUP_BYTES_DEFAULT, no_newer_than };
     let mut kernel = Kernel::load(&options, kernel_hosts()).unwrap();
     kernel.programs.attach_process_events().unwrap();
     let report = kernel.programs.attach(&target(&libssl()));
@@ -180,8 +188,20 @@ fn plaintext(events: &[KernelEvent], direction: Direction) -> Vec<u8> {
 #[test]
 #[ignore = "root"]
 fn a_provider_flow_comes_up_whole_with_its_process() {
+    whole_flow(None);
+}
+
+#[test]
+#[ignore = "root"]
+fn older_kernels_differences_lose_nothing() {
+    // Links with cookies for each function, then without cookies and without `bpf_loop`.
+    whole_flow(Some(Version(5, 18)));
+    whole_flow(Some(Version(5, 10)));
+}
+
+fn whole_flow(no_newer_than: Option<Version>) {
     let server = serve();
-    let mut kernel = load(limits::RING_BYTES_DEFAULT);
+    let mut kernel = load_as(limits::RING_BYTES_DEFAULT, no_newer_than);
     let pid = run_client(&server, "api.openai.com");
     let events = events_of(&mut kernel, pid);
 
@@ -252,4 +272,38 @@ fn a_full_ring_loses_records_by_count_never_silently() {
     assert_eq!(counts.malformed.get(), 0);
     assert!(counts.received.get() <= books.emitted);
     assert!(counts.missing.get() <= books.dropped_total());
+}
+
+/// Links that this process holds.
+fn links() -> usize {
+    let held = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+    let names = held.filter_map(|entry| std::fs::read_link(entry.path()).ok());
+    names.filter(|name| name.to_string_lossy().contains("bpf_link")).count()
+}
+
+#[test]
+#[ignore = "root"]
+fn a_file_is_let_go_and_taken_again() {
+    let server = serve();
+    let mut kernel = load(limits::RING_BYTES_DEFAULT);
+    let mut wanted = target(&libssl());
+    // Where the kernel has multi links: one for each program, not one for each function.
+    let (files, held) = kernel.programs.held();
+    assert!(files == 1 && held <= 8, "{held} links");
+    let before = links();
+    kernel.programs.detach(wanted.file());
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while links() > before - held && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!((links(), kernel.programs.held()), (before - held, (0, 0)));
+
+    let pid = run_client(&server, "api.openai.com");
+    let seen = events_of(&mut kernel, pid);
+    assert!(!seen.iter().any(|event| matches!(event, KernelEvent::Data(_))), "still probed");
+
+    wanted.path = libssl();
+    assert!(kernel.programs.attach(&wanted).refused.is_empty());
+    let pid = run_client(&server, "api.openai.com");
+    assert!(!plaintext(&events_of(&mut kernel, pid), Direction::Outbound).is_empty());
 }

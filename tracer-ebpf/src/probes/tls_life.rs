@@ -4,12 +4,12 @@ use aya_ebpf::helpers::bpf_probe_read_user_str_bytes;
 use aya_ebpf::macros::uprobe;
 use aya_ebpf::programs::ProbeContext;
 use tracer_common::event::EventKind;
-use tracer_common::tls::{FlowKey, HandshakeRecord, end, library};
+use tracer_common::tls::{FlowKey, HandshakeRecord, end};
 
 use crate::emit::{self, Wake};
 use crate::identity::Identity;
 use crate::maps::{Call, FLOWS, NAMES, SCRATCH};
-use crate::{config, flow, hosts};
+use crate::{config, cookie, flow, hosts};
 
 /// `SSL_CTRL_SET_TLSEXT_HOSTNAME`, openssl/tls1.h.
 const SET_HOST_NAME: u64 = 55;
@@ -24,13 +24,13 @@ fn tls_ctrl(ctx: ProbeContext) -> u32 {
     if ctx.arg::<u64>(1) == Some(SET_HOST_NAME)
         && let (Some(handle), Some(name)) = (ctx.arg::<u64>(0), ctx.arg::<u64>(3))
     {
-        name_flow(handle, name);
+        name_flow(&ctx, handle, name);
     }
     0
 }
 
 #[inline(always)]
-fn name_flow(handle: u64, address: u64) {
+fn name_flow(ctx: &ProbeContext, handle: u64, address: u64) {
     let Some(who) = Identity::current() else { return };
     let Some(scratch) = SCRATCH.get_ptr_mut(0) else { return };
     // SAFETY: this CPU's scratch; programs do not migrate. The helper fails on a bad address.
@@ -42,7 +42,7 @@ fn name_flow(handle: u64, address: u64) {
         };
         (*scratch).len = text.len() as u32;
         (*scratch).padding = 0;
-        let key = key(handle, who);
+        let key = key(ctx, handle, who);
         // A name belongs to a connection that begins: what was known of the address is another's.
         let _absent = FLOWS.remove(key);
         let _full = NAMES.insert(key, &*scratch, 0);
@@ -66,7 +66,7 @@ fn tls_error(ctx: ProbeContext) -> u32 {
 #[inline(always)]
 fn remember(ctx: &ProbeContext, what: u64) {
     if let Some(handle) = ctx.arg::<u64>(0) {
-        super::tls_rw::save(handle, 0, 0, what);
+        super::tls_rw::save(ctx, handle, 0, 0, what);
     }
 }
 
@@ -77,7 +77,7 @@ fn tls_free(ctx: ProbeContext) -> u32 {
     if who.tgid == config::get().own_tgid {
         return 0;
     }
-    let key = key(handle, who);
+    let key = key(&ctx, handle, who);
     flow::ended(&key, who, end::FREED);
     let _absent = FLOWS.remove(key);
     let _absent = NAMES.remove(key);
@@ -132,6 +132,7 @@ pub(super) fn handshake_failed(call: &Call, who: Identity, returned: i64) {
 }
 
 #[inline(always)]
-fn key(handle: u64, who: Identity) -> FlowKey {
-    FlowKey { handle, start_ns: who.start_ns, tgid: who.tgid, library: library::OPENSSL }
+fn key(ctx: &ProbeContext, handle: u64, who: Identity) -> FlowKey {
+    let library = cookie::library(ctx);
+    FlowKey { handle, start_ns: who.start_ns, tgid: who.tgid, library }
 }

@@ -5,11 +5,11 @@ use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_probe_read_user};
 use aya_ebpf::macros::{uprobe, uretprobe};
 use aya_ebpf::programs::{ProbeContext, RetProbeContext};
 use tracer_common::loss::Counter;
-use tracer_common::tls::{FlowKey, direction, library, verdict};
+use tracer_common::tls::{FlowKey, direction, verdict};
 
 use crate::identity::Identity;
 use crate::maps::{CALLS, Call, FLOWS};
-use crate::{config, emit, flow};
+use crate::{config, cookie, emit, flow};
 
 /// `int f(conn, buf, len)`, returns the bytes written.
 #[uprobe]
@@ -49,17 +49,36 @@ fn tls_read_ex(ctx: ProbeContext) -> u32 {
 /// The return of each of them, and of those in `tls_life`.
 #[uretprobe]
 fn tls_return(ctx: RetProbeContext) -> u32 {
+    leave(ctx.ret::<i32>());
+    0
+}
+
+/// The same at a `ret`, where a return probe would be unsafe.
+#[uprobe]
+fn tls_return_at(ctx: ProbeContext) -> u32 {
+    // SAFETY: the registers of the probed thread, valid while the program runs.
+    #[cfg(bpf_target_arch = "x86_64")]
+    let returned = unsafe { (*ctx.regs).rax };
+    // SAFETY: as above.
+    #[cfg(bpf_target_arch = "aarch64")]
+    let returned = unsafe { (*ctx.regs).regs[0] };
+    leave(returned as i32);
+    0
+}
+
+#[inline(always)]
+fn leave(returned: i32) {
     let thread = bpf_get_current_pid_tgid();
     // A function that calls another probed one leaves two returns: the inner one, which knows what
     // was really moved, takes the arguments; the outer one finds none and is silent. So does the
     // return of a call on an ignored flow.
     // SAFETY: the value is copied before it is removed.
-    let Some(call) = (unsafe { CALLS.get(thread) }).copied() else { return 0 };
+    let Some(call) = (unsafe { CALLS.get(thread) }).copied() else { return };
     let _gone = CALLS.remove(thread);
-    let returned = i64::from(ctx.ret::<i32>());
+    let returned = i64::from(returned);
     super::tls_life::returned_from(&call, returned);
     if call.what > u64::from(direction::INBOUND) {
-        return 0;
+        return;
     }
     if let Some(len) = moved(&call, returned)
         && let Some(who) = Identity::current()
@@ -67,7 +86,6 @@ fn tls_return(ctx: RetProbeContext) -> u32 {
     {
         flow::moved(state, &call.key, who, call.what as usize, call.buf, len);
     }
-    0
 }
 
 /// Bytes the call moved; `None` when it failed.
@@ -97,12 +115,12 @@ fn enter(ctx: &ProbeContext, direction: u8, len_argument: Option<usize>) {
     else {
         return;
     };
-    save(handle, buf, len_ptr, u64::from(direction));
+    save(ctx, handle, buf, len_ptr, u64::from(direction));
 }
 
 /// Remembers a call until it returns, unless nobody wants to know.
 #[inline(always)]
-pub(super) fn save(handle: u64, buf: u64, len_ptr: u64, what: u64) {
+pub(super) fn save(ctx: &ProbeContext, handle: u64, buf: u64, len_ptr: u64, what: u64) {
     let Some(who) = Identity::current() else {
         emit::count(Counter::IdentityFault, 1);
         return;
@@ -110,7 +128,8 @@ pub(super) fn save(handle: u64, buf: u64, len_ptr: u64, what: u64) {
     if who.tgid == config::get().own_tgid {
         return;
     }
-    let key = FlowKey { handle, start_ns: who.start_ns, tgid: who.tgid, library: library::OPENSSL };
+    let key =
+        FlowKey { handle, start_ns: who.start_ns, tgid: who.tgid, library: cookie::library(ctx) };
     // SAFETY: reads one integer of a live map value.
     if unsafe { FLOWS.get(key) }.is_some_and(|state| state.verdict == verdict::IGNORE) {
         return;

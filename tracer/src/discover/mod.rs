@@ -95,12 +95,29 @@ pub struct Hook {
     /// Offset in the file (not the virtual address) of the probed instruction. A return probe goes to
     /// the same offset: it is chosen so that the return address is still on top of the stack.
     pub offset: u64,
+    /// Offsets of every `ret` of the function, proven to be all its ends; empty: a return probe.
+    pub returns: Vec<u64>,
+    /// What the shape's program gets told beside the library ([`tracer_common::tls::cookie`]).
+    pub parameter: u32,
     /// The instruction there, disassembled.
     pub instruction: String,
     /// The kernel emulates it: cheap. Otherwise it is single-stepped.
     pub emulated: bool,
     /// Why this place, for `aitrace doctor --probes`.
     pub reason: String,
+}
+
+/// A file, whatever it is called: what stat says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FileId {
+    pub device: u64,
+    pub inode: u64,
+}
+
+impl Target {
+    pub const fn file(&self) -> FileId {
+        FileId { device: self.device, inode: self.inode }
+    }
 }
 
 /// A file to probe.

@@ -1,11 +1,30 @@
 //! Attaches programs to functions of files, and to the kernel's process tracepoints.
+//!
+//! In: targets. Out: links, kept by file, so that a file nobody maps any more can be let go. Where the
+//! kernel has them, one link holds all points of a (file, program); else one link for each point.
+//! Closing waits for the kernel's grace periods: that is done by threads beside ([`super::closing`]).
+//!
+//! To add a **calling shape**: a variant of [`Shape`] with its argument registers in
+//! `discover/probe_point.rs`, a `#[uprobe]` program in `tracer-ebpf/src/probes/`, and its name in
+//! [`entry_program`]. A shape that [`Shape::wants_return`] gets `tls_return` beside it, as a return
+//! probe; where a hook lists its `returns` (offsets of every `ret`, found by disassembly), it gets
+//! `tls_return_at` there instead, as plain uprobes. A program that needs to know which library it is
+//! in, or which variant of a layout, reads the hook's cookie ([`tracer_common::tls::cookie`]).
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt as _;
 
 use aya::Ebpf;
-use aya::programs::uprobe::{UProbeAttachLocation, UProbeScope};
+use aya::programs::uprobe::{UProbeAttachLocation, UProbeAttachPoint, UProbeScope};
 use aya::programs::{ProgramError, RawTracePoint, TracePoint, UProbe};
 use thiserror::Error;
+use tracer_common::tls::cookie;
 
-use crate::discover::{Shape, Target};
+use super::closing::{self, Link};
+use super::multi::MultiProgram;
+use crate::discover::{FileId, Hook, Shape, Target};
 
 #[derive(Debug, Error)]
 pub enum AttachError {
@@ -14,8 +33,12 @@ pub enum AttachError {
     /// Go reads the return addresses on its stacks when it moves them.
     #[error("a return probe would crash this Go program")]
     GoReturnProbe,
+    #[error("unsafe_uretprobe_seccomp")]
+    SeccompReturnProbe,
     #[error(transparent)]
     Kernel(#[from] ProgramError),
+    #[error(transparent)]
+    Link(#[from] io::Error),
 }
 
 /// A hook that could not be attached, for doctor and log.
@@ -36,7 +59,17 @@ pub struct AttachReport {
 #[derive(Debug)]
 pub struct Programs {
     ebpf: Ebpf,
+    /// The uprobe programs by name, where the kernel has multi links; else aya has them.
+    multi: Option<HashMap<String, MultiProgram>>,
+    /// The kernel hands cookies to programs on single links too.
+    has_cookie: bool,
+    /// A return probe runs a system call in the process that a strict seccomp filter may kill it for.
+    guard_returns: bool,
+    links: HashMap<FileId, Vec<Link>>,
 }
+
+const RETURN: &str = "tls_return";
+const RETURN_AT: &str = "tls_return_at";
 
 /// Entry program of each shape. All that want a return share one.
 const fn entry_program(shape: Shape) -> &'static str {
@@ -66,8 +99,13 @@ const fn entry_program(shape: Shape) -> &'static str {
 }
 
 impl Programs {
-    pub(super) const fn new(ebpf: Ebpf) -> Self {
-        Self { ebpf }
+    pub(super) fn new(
+        ebpf: Ebpf,
+        multi: Option<HashMap<String, MultiProgram>>,
+        has_cookie: bool,
+        guard_returns: bool,
+    ) -> Self {
+        Self { ebpf, multi, has_cookie, guard_returns, links: HashMap::new() }
     }
 
     /// Exec, fork and exit.
@@ -89,34 +127,114 @@ impl Programs {
     /// Attaches every hook of a file; those refused are reported, the others stay.
     pub fn attach(&mut self, target: &Target) -> AttachReport {
         let mut report = AttachReport::default();
-        for hook in &target.hooks {
-            // The return first: a call that is entered must be seen to return.
-            let outcome = if hook.shape.wants_return() && target.is_go {
-                Err(AttachError::GoReturnProbe)
-            } else if hook.shape.wants_return() {
-                self.attach_one("tls_return", target, hook.offset)
-                    .and_then(|()| self.attach_one(entry_program(hook.shape), target, hook.offset))
-            } else {
-                self.attach_one(entry_program(hook.shape), target, hook.offset)
-            };
-            match outcome {
-                Ok(()) => report.attached += 1,
-                Err(error) => report.refused.push(Refusal { symbols: hook.symbols.clone(), error }),
+        // A probe on a page that is not in the page cache makes some kernels complain.
+        if let Ok(file) = File::open(&target.path) {
+            let offsets = target
+                .hooks
+                .iter()
+                .flat_map(|h| h.returns.iter().chain(std::iter::once(&h.offset)));
+            for offset in offsets {
+                // Only the reading matters; what it says shows at attaching.
+                let _faulted = file.read_at(&mut [0], *offset);
             }
+        }
+        let mut plan: Vec<Plan<'_>> = Vec::new();
+        for hook in &target.hooks {
+            if let Err(error) = self.plan(target, hook, &mut plan) {
+                report.refused.push(Refusal { symbols: hook.symbols.clone(), error });
+            }
+        }
+        // The returns first: a call that is entered must be seen to return.
+        plan.sort_by_key(|step| step.program != RETURN && step.program != RETURN_AT);
+        let mut links = Vec::new();
+        for step in &plan {
+            match self.link(step, target) {
+                Ok(step_links) => links.extend(step_links),
+                Err(error) if step.points.len() == 1 => report.refuse(step, 0, error),
+                // One bad point spoils a link: the others get one each.
+                Err(_) => {
+                    for (index, _) in step.points.iter().enumerate() {
+                        match self.link(&step.only(index), target) {
+                            Ok(step_links) => links.extend(step_links),
+                            Err(error) => report.refuse(step, index, error),
+                        }
+                    }
+                }
+            }
+        }
+        report.attached = target.hooks.len().saturating_sub(report.refused.len());
+        if !links.is_empty() {
+            self.links.entry(target.file()).or_default().extend(links);
         }
         report
     }
 
-    fn attach_one(
-        &mut self,
-        program: &'static str,
+    /// Lets a file go. Its probes end within a moment, not at once.
+    pub fn detach(&mut self, file: FileId) {
+        if let Some(links) = self.links.remove(&file) {
+            closing::beside(links);
+        }
+    }
+
+    /// Files with probes, and links in all.
+    pub fn held(&self) -> (usize, usize) {
+        (self.links.len(), self.links.values().map(Vec::len).sum())
+    }
+
+    /// Adds a hook's points to those of its programs.
+    fn plan<'a>(
+        &self,
         target: &Target,
-        offset: u64,
+        hook: &'a Hook,
+        plan: &mut Vec<Plan<'a>>,
     ) -> Result<(), AttachError> {
-        let program: &mut UProbe = self.program(program)?;
-        let location = UProbeAttachLocation::AbsoluteOffset(offset);
-        program.attach(location, &target.path, UProbeScope::AllProcesses)?;
+        let cookie = cookie::pack(target.library, hook.parameter);
+        let mut add = |program, offset| {
+            let point = Point { offset, cookie, hook };
+            match plan.iter_mut().find(|step| step.program == program) {
+                // Two hooks that share a function share its return.
+                Some(step) if program == RETURN || program == RETURN_AT => {
+                    if step.points.iter().all(|known| known.offset != offset) {
+                        step.points.push(point);
+                    }
+                }
+                Some(step) => step.points.push(point),
+                None => plan.push(Plan { program, points: vec![point] }),
+            }
+        };
+        if hook.shape.wants_return() {
+            if !hook.returns.is_empty() {
+                for offset in &hook.returns {
+                    add(RETURN_AT, *offset);
+                }
+            } else if target.is_go {
+                return Err(AttachError::GoReturnProbe);
+            } else if self.guard_returns {
+                return Err(AttachError::SeccompReturnProbe);
+            } else {
+                add(RETURN, hook.offset);
+            }
+        }
+        add(entry_program(hook.shape), hook.offset);
         Ok(())
+    }
+
+    fn link(&mut self, step: &Plan<'_>, target: &Target) -> Result<Vec<Link>, AttachError> {
+        if let Some(multi) = &self.multi {
+            let program = multi.get(step.program).ok_or(AttachError::Missing(step.program))?;
+            let points: Vec<_> = step.points.iter().map(|p| (p.offset, p.cookie)).collect();
+            return Ok(vec![Link::Multi(program.attach(&target.path, &points)?)]);
+        }
+        let has_cookie = self.has_cookie;
+        let program: &mut UProbe = self.program(step.program)?;
+        let mut links = Vec::new();
+        for point in &step.points {
+            let location = UProbeAttachLocation::AbsoluteOffset(point.offset);
+            let at = UProbeAttachPoint { location, cookie: has_cookie.then_some(point.cookie) };
+            let id = program.attach(at, &target.path, UProbeScope::AllProcesses)?;
+            links.push(Link::Single(program.take_link(id)?));
+        }
+        Ok(links)
     }
 
     fn program<'a, T>(&'a mut self, name: &'static str) -> Result<&'a mut T, AttachError>
@@ -125,5 +243,37 @@ impl Programs {
     {
         let program = self.ebpf.program_mut(name).ok_or(AttachError::Missing(name))?;
         Ok(program.try_into()?)
+    }
+}
+
+impl Drop for Programs {
+    fn drop(&mut self) {
+        closing::now(self.links.drain().flat_map(|(_, links)| links).collect());
+    }
+}
+
+impl AttachReport {
+    fn refuse(&mut self, step: &Plan<'_>, index: usize, error: AttachError) {
+        let symbols = step.points.get(index).map(|point| point.hook.symbols.clone());
+        self.refused.push(Refusal { symbols: symbols.unwrap_or_default(), error });
+    }
+}
+
+/// The points of a file that one program goes to.
+struct Plan<'a> {
+    program: &'static str,
+    points: Vec<Point<'a>>,
+}
+
+#[derive(Clone, Copy)]
+struct Point<'a> {
+    offset: u64,
+    cookie: u64,
+    hook: &'a Hook,
+}
+
+impl Plan<'_> {
+    fn only(&self, index: usize) -> Self {
+        Self { program: self.program, points: vec![self.points[index]] }
     }
 }

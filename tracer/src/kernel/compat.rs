@@ -14,7 +14,11 @@ pub struct Feature {
     pub why: &'static str,
 }
 
+pub const COOKIE: &str = "cookies of perf links";
 pub const BPF_LOOP: &str = "bpf_loop";
+pub const UPROBE_MULTI: &str = "uprobe_multi links";
+pub const URETPROBE_SYSCALL: &str = "uretprobe system call";
+pub const URETPROBE_PASSES_SECCOMP: &str = "uretprobe system call passes seccomp";
 
 /// Sorted by version.
 pub const FEATURES: &[Feature] = &[
@@ -25,12 +29,43 @@ pub const FEATURES: &[Feature] = &[
         why: "kernel/bpf/ringbuf.c: the only way up",
     },
     Feature {
+        name: COOKIE,
+        since: Version(5, 15),
+        required: false,
+        why: "kernel/trace/bpf_trace.c: a program knows which library it is in; without it all are taken for OpenSSL",
+    },
+    Feature {
         name: BPF_LOOP,
         since: Version(5, 17),
         required: false,
         why: "kernel/bpf/bpf_iter.c: calls over 256 KiB captured whole; without it the rest is a counted hole",
     },
+    Feature {
+        name: UPROBE_MULTI,
+        since: Version(6, 6),
+        required: false,
+        why: "kernel/trace/bpf_trace.c: a file's probes behind one link; without it one link each",
+    },
+    Feature {
+        name: URETPROBE_SYSCALL,
+        since: Version(6, 11),
+        required: false,
+        why: "arch/x86/kernel/uprobes.c: a return probe is a system call of the traced process",
+    },
+    Feature {
+        name: URETPROBE_PASSES_SECCOMP,
+        since: Version(6, 14),
+        required: false,
+        why: "kernel/seccomp.c: no filter sees that call; between the two, functions are probed at their rets",
+    },
 ];
+
+/// Whether a return probe may get a process with a strict seccomp filter killed.
+pub fn return_probes_unsafe(version: Version) -> bool {
+    cfg!(target_arch = "x86_64")
+        && has(version, URETPROBE_SYSCALL)
+        && !has(version, URETPROBE_PASSES_SECCOMP)
+}
 
 /// Parses `uname -r`; `None` for something that is not a version.
 pub fn parse(release: &str) -> Option<Version> {
@@ -63,5 +98,7 @@ mod tests {
     fn table_is_sorted_and_decides() {
         assert!(FEATURES.is_sorted_by_key(|f| f.since));
         assert!(has(Version(6, 1), BPF_LOOP) && !has(Version(5, 15), BPF_LOOP));
+        assert!(return_probes_unsafe(Version(6, 12)));
+        assert!(!return_probes_unsafe(Version(6, 18)) && !return_probes_unsafe(Version(6, 10)));
     }
 }

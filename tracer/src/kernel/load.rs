@@ -13,8 +13,9 @@ use tracer_common::sni;
 use crate::kernel::attach::Programs;
 use crate::kernel::counters::Counters;
 use crate::kernel::drain::Drain;
+use crate::kernel::multi::MultiError;
 use crate::kernel::verdicts::Verdicts;
-use crate::kernel::{OBJECT, btf, compat};
+use crate::kernel::{OBJECT, btf, compat, multi};
 
 const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 
@@ -24,6 +25,8 @@ pub struct KernelOptions {
     pub ring_bytes: u32,
     /// Bytes waiting that wake the reader before its timer does.
     pub wakeup_bytes: u64,
+    /// Use nothing that is newer than this kernel version; `None`: all that the running one has.
+    pub no_newer_than: Option<compat::Version>,
 }
 
 #[derive(Debug, Error)]
@@ -43,6 +46,13 @@ pub enum LoadError {
 impl LoadError {
     fn from_ebpf(error: EbpfError) -> Self {
         if mentions_permission(&error) {
+            return Self::Permission { what: "load eBPF programs" };
+        }
+        Self::Other(Box::new(error))
+    }
+
+    fn from_multi(error: MultiError) -> Self {
+        if error.is_permission() {
             return Self::Permission { what: "load eBPF programs" };
         }
         Self::Other(Box::new(error))
@@ -103,7 +113,12 @@ impl Kernel {
             .map_max_entries("EVENTS", options.ring_bytes)
             .load(OBJECT)
             .map_err(LoadError::from_ebpf)?;
-        load_programs(&mut ebpf)?;
+        let version = running(options)?;
+        let multi = compat::has(version, compat::UPROBE_MULTI)
+            .then(|| multi::load(OBJECT, &ebpf))
+            .transpose()
+            .map_err(LoadError::from_multi)?;
+        load_programs(&mut ebpf, multi.is_none())?;
 
         let mut table: HashMap<_, u64, u32> = take(&mut ebpf, "HOSTS")?;
         for (name, exact) in hosts {
@@ -116,7 +131,12 @@ impl Kernel {
         let decisions = take(&mut ebpf, "DECISIONS")?;
         let counters: PerCpuArray<MapData, u64> = take(&mut ebpf, "COUNTERS")?;
         Ok(Self {
-            programs: Programs::new(ebpf),
+            programs: Programs::new(
+                ebpf,
+                multi,
+                config.has_cookie == 1,
+                compat::return_probes_unsafe(version),
+            ),
             drain: Drain::new(ring),
             verdicts: Verdicts::new(decisions),
             counters: Counters::new(counters),
@@ -124,9 +144,14 @@ impl Kernel {
     }
 }
 
-fn config(options: &KernelOptions) -> Result<KernelConfig, LoadError> {
+fn running(options: &KernelOptions) -> Result<compat::Version, LoadError> {
     let version = compat::running()
         .ok_or_else(|| LoadError::Unsupported("its version is unreadable".into()))?;
+    Ok(options.no_newer_than.map_or(version, |limit| version.min(limit)))
+}
+
+fn config(options: &KernelOptions) -> Result<KernelConfig, LoadError> {
+    let version = running(options)?;
     if let Some(feature) = compat::FEATURES.iter().find(|f| f.required && version < f.since) {
         let since = feature.since;
         return Err(LoadError::Unsupported(format!(
@@ -152,13 +177,15 @@ fn config(options: &KernelOptions) -> Result<KernelConfig, LoadError> {
         wakeup_bytes: options.wakeup_bytes,
         own_tgid: std::process::id(),
         has_loop: u32::from(compat::has(version, compat::BPF_LOOP)),
+        has_cookie: u32::from(compat::has(version, compat::COOKIE)),
+        reserved: 0,
     })
 }
 
-fn load_programs(ebpf: &mut Ebpf) -> Result<(), LoadError> {
+fn load_programs(ebpf: &mut Ebpf, uprobes: bool) -> Result<(), LoadError> {
     for (_, program) in ebpf.programs_mut() {
         let loaded = match program {
-            aya::programs::Program::UProbe(program) => UProbe::load(program),
+            aya::programs::Program::UProbe(program) if uprobes => UProbe::load(program),
             aya::programs::Program::TracePoint(program) => TracePoint::load(program),
             aya::programs::Program::RawTracePoint(program) => RawTracePoint::load(program),
             _ => Ok(()),

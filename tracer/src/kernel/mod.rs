@@ -5,11 +5,13 @@
 
 pub mod attach;
 pub mod btf;
+mod closing;
 pub mod compat;
 pub mod counters;
 pub mod decode;
 pub mod drain;
 pub mod load;
+mod multi;
 pub mod verdicts;
 
 /// Read-only bytes of the eBPF object built with this binary.

@@ -85,7 +85,11 @@ pub fn stream(
     tap: Option<Tap>,
 ) -> anyhow::Result<()> {
     let own = hosts.kernel_hosts().map(|(name, exact)| (Cow::Owned(name.to_owned()), exact));
-    let ring = KernelOptions { ring_bytes: options.ring_bytes, wakeup_bytes: wakeup(options) };
+    let ring = KernelOptions {
+        ring_bytes: options.ring_bytes,
+        wakeup_bytes: wakeup(options),
+        no_newer_than: None,
+    };
     let Kernel { mut programs, mut drain, verdicts, counters } =
         Kernel::load(&ring, kernel_hosts().chain(own))?;
     if let Some(tap) = tap {

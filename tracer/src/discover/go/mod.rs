@@ -187,6 +187,8 @@ fn hook(name: &str, point: Point) -> Hook {
         symbols: vec![name.to_owned()],
         offset: point.offset,
         instruction: point.instruction,
+        returns: Vec::new(),
+        parameter: 0,
         emulated: point.emulated,
         reason: point.reason,
     }

@@ -86,6 +86,8 @@ pub fn find(elf: &Elf<'_>) -> Result<Option<(&'static TlsLibrary, Vec<Hook>)>, U
             symbols: vec![(*name).to_owned()],
             offset: point.offset,
             instruction: point.instruction,
+            returns: Vec::new(),
+            parameter: 0,
             emulated: point.emulated,
             reason: point.reason,
         });
