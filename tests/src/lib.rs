@@ -2,6 +2,8 @@
 //! reach it under the providers' real names, and real programs as clients.
 
 pub mod alone;
+pub mod connection;
+pub mod fixture;
 pub mod golang;
 pub mod render;
 pub mod simulator;
@@ -12,3 +14,4 @@ pub mod clients;
 pub mod corpus;
 
 pub mod tracer;
+pub mod wire;

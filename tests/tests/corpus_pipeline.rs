@@ -5,21 +5,17 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use base64::Engine as _;
 use bytes::Bytes;
 use serde_json::Value;
+use tests::connection::{Connection, calls};
 use tests::corpus::operation;
 use tests::render::{Dice, Exchange, Wire, frame};
 use tracer::ai::call::Call;
-use tracer::ai::providers::{self, HostTable};
-use tracer::event::{
-    BootTime, Chunk, Direction, EndReason, FlowEnd, FlowKey, FlowOpen, KernelEvent, Origin,
-    ProcessKey, Verdict,
-};
+use tracer::ai::providers;
+use tracer::event::Direction;
 use tracer::http::h2;
-use tracer::pipeline::{Output, Pipeline};
 
 /// Share of exchanges each field must be right for.
 const RIGHT: f64 = 0.995;
@@ -65,84 +61,6 @@ fn cases() -> Option<Vec<Case>> {
     Some(cases)
 }
 
-/// A connection's records, as the kernel would make them.
-struct Flow {
-    key: FlowKey,
-    offsets: [u64; 2],
-    events: Vec<KernelEvent>,
-    tick: u64,
-}
-
-impl Flow {
-    fn open(number: u64, host: &str) -> Self {
-        let key = FlowKey {
-            process: ProcessKey { tgid: 7, start: BootTime(1) },
-            handle: number,
-            library: 1,
-            opened: BootTime(number),
-        };
-        let name = host.split(':').next().unwrap_or_default().to_lowercase();
-        let mut flow = Self { key, offsets: [0; 2], events: Vec::new(), tick: 0 };
-        let origin = flow.origin();
-        flow.events.push(KernelEvent::FlowOpen(FlowOpen {
-            origin,
-            key,
-            verdict: Verdict::Capture,
-            server_name: Some(name).filter(|name| name.contains('.')),
-            from_start: true,
-            fd: None,
-        }));
-        flow
-    }
-
-    fn origin(&mut self) -> Origin {
-        self.tick += 1_000_000;
-        Origin { at: BootTime(self.tick), process: self.key.process, ..Origin::default() }
-    }
-
-    fn data(&mut self, direction: Direction, data: &Bytes, dice: &mut Dice) {
-        let mut rest = data.clone();
-        while !rest.is_empty() {
-            let piece = rest.split_to(rest.len().min(1 + dice.below(16_384)));
-            let origin = self.origin();
-            let offset = &mut self.offsets[direction.index()];
-            self.events.push(KernelEvent::Data(Chunk {
-                origin,
-                key: self.key,
-                direction,
-                offset: *offset,
-                verdict: Verdict::Capture,
-                data: piece.clone(),
-            }));
-            *offset += piece.len() as u64;
-        }
-    }
-
-    fn close(&mut self) {
-        let origin = self.origin();
-        let (key, bytes) = (self.key, self.offsets);
-        self.events.push(KernelEvent::FlowEnd(FlowEnd {
-            origin,
-            key,
-            reason: EndReason::Freed,
-            bytes,
-        }));
-    }
-}
-
-fn calls(events: Vec<KernelEvent>) -> Vec<Call> {
-    let mut pipeline = Pipeline::new(Arc::new(HostTable::default()));
-    let mut calls = Vec::new();
-    for event in events {
-        pipeline.push(event, &mut |output| {
-            if let Output::Call(call) = output {
-                calls.push(*call);
-            }
-        });
-    }
-    calls
-}
-
 /// What was reported of each case, in order.
 fn report(cases: &[&Case], wire: Wire, dice: &mut Dice) -> Vec<Vec<Call>> {
     if wire == Wire::Http2 {
@@ -162,19 +80,19 @@ fn report(cases: &[&Case], wire: Wire, dice: &mut Dice) -> Vec<Vec<Call>> {
         .iter()
         .enumerate()
         .map(|(number, case)| {
-            let mut flow = Flow::open(number as u64 + 1, &case.exchange.authority);
+            let mut flow = Connection::open(number as u64 + 1, &case.exchange.authority);
             let (request, response) = case.exchange.http1(wire == Wire::Chunked, dice);
             flow.data(Direction::Outbound, &request, dice);
             flow.data(Direction::Inbound, &response, dice);
             flow.close();
-            calls(flow.events)
+            calls(flow.records())
         })
         .collect()
 }
 
 /// Several exchanges at once on one connection, their frames dealt out at random.
 fn http2(group: &[&Case], dice: &mut Dice) -> Vec<Vec<Call>> {
-    let mut flow = Flow::open(1, "");
+    let mut flow = Connection::open(1, "");
     flow.data(Direction::Outbound, &Bytes::from_static(h2::PREFACE), dice);
     flow.data(Direction::Outbound, &frame(4, 0, 0, &[]), dice);
     flow.data(Direction::Inbound, &frame(4, 0, 0, &[]), dice);
@@ -203,7 +121,7 @@ fn http2(group: &[&Case], dice: &mut Dice) -> Vec<Vec<Call>> {
         }
     }
     flow.close();
-    let mut found = calls(flow.events);
+    let mut found = calls(flow.records());
     group
         .iter()
         .map(|case| {

@@ -2,45 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test")]
 
-use std::io::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use tests::wire::websocket as frame;
 use tracer::ai::call::Call;
 use tracer::ai::providers::HostTable;
 use tracer::event::{
     BootTime, Chunk, Direction, EndReason, FlowEnd, FlowKey, FlowOpen, KernelEvent, Origin, Verdict,
 };
 use tracer::pipeline::{Output, Pipeline};
-
-/// A frame of RFC 6455, section 5.2: one text message.
-fn frame(text: &str, masked: bool, deflated: bool) -> Vec<u8> {
-    let mut payload = text.as_bytes().to_vec();
-    if deflated {
-        let mut encoder =
-            flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
-        encoder.write_all(&payload).unwrap();
-        encoder.flush().unwrap();
-        payload = encoder.get_ref().clone();
-        // RFC 7692, section 7.2.1: the empty block at the end is left out.
-        payload.truncate(payload.len() - 4);
-    }
-    let mut wire = vec![0x81 | u8::from(deflated) << 6];
-    let mask = u8::from(masked) << 7;
-    if payload.len() < 126 {
-        wire.push(mask | payload.len() as u8);
-    } else {
-        wire.push(mask | 126);
-        wire.extend((payload.len() as u16).to_be_bytes());
-    }
-    if masked {
-        let key = [1, 2, 3, 4];
-        wire.extend(key);
-        payload.iter_mut().zip(key.iter().cycle()).for_each(|(byte, key)| *byte ^= key);
-    }
-    wire.extend(payload);
-    wire
-}
 
 fn session(path: &str, extensions: &str, parts: &[(Direction, Vec<u8>)]) -> Vec<Call> {
     let key = FlowKey::default();

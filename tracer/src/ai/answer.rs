@@ -63,6 +63,11 @@ impl Stream {
             return;
         }
         let name = event.name.as_deref().and_then(|name| std::str::from_utf8(name).ok());
+        if name == Some("output") && !event.data.starts_with(b"{") {
+            // Replicate streams bare text.
+            learned.content |= !event.data.is_empty();
+            return;
+        }
         learned.begin(name);
         self.scanner.reset();
         self.scanner.push(&event.data, learned);
@@ -86,7 +91,7 @@ pub(super) fn stream_message(
 ) {
     let is_error = message.message_type != "event";
     learned.begin(Some(if is_error { "error" } else { &message.name }));
-    let payload = chunk_bytes(&message.payload);
+    let payload = if message.name == "chunk" { chunk_bytes(&message.payload) } else { None };
     scanner.reset();
     scanner.push(payload.as_deref().unwrap_or(&message.payload), learned);
     let _whole = scanner.finish(learned);
@@ -97,10 +102,10 @@ pub(super) fn stream_message(
 
 /// Bedrock Invoke wraps each model event: `{"bytes":"<base64>","p":"padding"}`.
 fn chunk_bytes(payload: &[u8]) -> Option<Vec<u8>> {
-    let (_, rest) = payload.split_at_checked(b"{\"bytes\":\"".len())?;
-    if !payload.starts_with(b"{\"bytes\":\"") {
-        return None;
-    }
+    const KEY: &[u8] = b"\"bytes\"";
+    let rest = payload.get(memchr::memmem::find(payload, KEY)? + KEY.len()..)?;
+    let rest = rest.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+    let rest = rest.strip_prefix(b"\"")?;
     let end = memchr::memchr(b'"', rest)?;
     base64::engine::general_purpose::STANDARD.decode(rest.get(..end)?).ok()
 }

@@ -23,6 +23,11 @@ pub struct Asked {
     pub service_tier: Option<String>,
     /// What it says was said before.
     pub history: History,
+    /// It is a list of messages, or one text.
+    pub messages: bool,
+    pub prompt_text: bool,
+    /// The tool under way is a group, whose members were counted.
+    group: bool,
 }
 
 impl Asked {
@@ -97,13 +102,18 @@ impl Visitor for Asked {
                     self.top_p = Some(n);
                 }
             }
-            [Prompt | Input | Message] => self.has_prompt |= value.text().is_some(),
+            [Prompt | InputText] => {
+                self.has_prompt |= value.text().is_some();
+                self.prompt_text |= value.text().is_some();
+            }
+            [Input | Message] => self.has_prompt |= value.text().is_some(),
             _ => {}
         }
     }
 
     fn open(&mut self, path: &Path) {
         self.has_prompt |= matches!(path.keys(), [Messages | Prompt | Input]);
+        self.messages |= matches!(path.keys(), [Messages]);
     }
 
     fn close(&mut self, path: &Path, items: u32) {
@@ -112,7 +122,9 @@ impl Visitor for Asked {
             // Gemini groups them; a group is no tool.
             [Tools, Item, FunctionDeclarations | FunctionDeclarationsSnake] => {
                 self.add_tools(items);
+                self.group = true;
             }
+            [Tools, Item] if std::mem::take(&mut self.group) => {}
             [Tools, Item] | [ToolConfig, Tools, Item] | [Functions, Item] if items > 0 => {
                 self.add_tools(1);
             }

@@ -167,6 +167,12 @@ pub(crate) static ROUTES: &[Route] = &[
     post("completion", "text_completion", OpenAiCompletions).only(&["llamacpp"]),
     post("infill", "text_completion", OpenAiCompletions).only(&["llamacpp"]),
     post("tokenize", "token_count", Other).only(&["llamacpp", "tgi", "vllm"]),
+    post("v2/models/{model}/infer", "other", Triton).only(&["triton"]).hint(),
+    post("v2/models/{model}/generate", "text_completion", Triton).only(&["triton"]).hint(),
+    post("v2/models/{model}/generate_stream", "text_completion", Triton)
+        .only(&["triton"])
+        .streamed(true)
+        .hint(),
     post("generate", "text_completion", Tgi).only(&["huggingface", "sglang", "tgi"]).hint(),
     post("generate_stream", "text_completion", Tgi).only(TGI).streamed(true).hint(),
     post("models/{model+}", "text_completion", Tgi).only(&["huggingface"]),
@@ -194,12 +200,6 @@ pub(crate) static ROUTES: &[Route] = &[
     post("ml/v1/text/embeddings", "embeddings", Watsonx).only(&["watsonx"]),
     post("ml/v1/text/rerank", "rerank", Watsonx).only(&["watsonx"]),
     post("ml/v1/text/tokenization", "token_count", Watsonx).only(&["watsonx"]),
-    post("v2/models/{model}/infer", "other", Triton).only(&["triton"]).hint(),
-    post("v2/models/{model}/generate", "text_completion", Triton).only(&["triton"]).hint(),
-    post("v2/models/{model}/generate_stream", "text_completion", Triton)
-        .only(&["triton"])
-        .streamed(true)
-        .hint(),
     post("v1/speak", "speech", OpenAiAudio).only(&["deepgram"]),
     post("v1/listen", "transcription", OpenAiAudio).only(&["deepgram"]),
     post("text-to-speech/**", "speech", OpenAiAudio).only(&["elevenlabs"]),

@@ -1,7 +1,7 @@
 //! The call that an exchange was, from all that was learned of it.
 
 use super::{Ended, Exchange};
-use crate::ai::call::{Call, Capture};
+use crate::ai::call::{Call, Capture, RateLimits};
 use crate::ai::endpoint::Family;
 use crate::ai::history::Prompt;
 use crate::ai::providers::{self, OPENAI_COMPATIBLE, Provider};
@@ -11,10 +11,13 @@ use crate::http::headers::Headers;
 
 impl Exchange {
     pub(super) fn call(&self, end: &Ended) -> Call {
-        let provider = self.provider.unwrap_or_else(|| unnamed(self.endpoint.family));
+        let provider = self.provider();
         let nothing = Headers::default();
         let headers = self.response.as_ref().map_or(&nothing, |head| &head.headers);
-        let (rate_limits, retry_after_s) = rate_limit::parse(Some(provider), headers);
+        let (mut rate_limits, retry_after_s) = rate_limit::parse(Some(provider), headers);
+        if self.learned.limits != RateLimits::default() {
+            rate_limits = self.learned.limits;
+        }
         let outcome = self.outcome(end);
         let failure = self.failure(outcome, provider, headers, retry_after_s);
         let whole = outcome == Outcome::Complete && !self.answer_gap && !self.truncated;
@@ -23,7 +26,8 @@ impl Exchange {
             names.iter().find_map(|name| headers.first(name).or(request.first(name)))
         };
         let owned = |text: &str| text.to_owned();
-        let stream = self.asked.stream.or(self.endpoint.stream).unwrap_or(
+        let by_header = request.first("x-dashscope-sse").map(|value| value == "enable");
+        let stream = self.asked.stream.or(self.endpoint.stream).or(by_header).unwrap_or(
             self.endpoint.family == Family::OllamaChat
                 && self.response.is_some()
                 && self.asked.has_prompt,
@@ -38,7 +42,7 @@ impl Exchange {
             started: self.started,
             ended: end.at,
             outcome,
-            operation: self.endpoint.operation,
+            operation: self.operation(),
             provider: provider.otel,
             request_model: self.request_model(),
             response_model: self.learned.model.clone(),
@@ -70,6 +74,26 @@ impl Exchange {
             failure,
             rate_limits,
             capture: self.capture(end),
+        }
+    }
+
+    /// By address, else the server that headers or body betray.
+    fn provider(&self) -> &'static Provider {
+        let betrayed = || self.learned.server.and_then(providers::by_id);
+        match self.provider {
+            Some(row) if *row != OPENAI_COMPATIBLE => row,
+            known => betrayed().or(known).unwrap_or_else(|| unnamed(self.endpoint.family)),
+        }
+    }
+
+    /// A path that serves every kind of model: the body's shape tells more than the model's name.
+    const fn operation(&self) -> &'static str {
+        match (self.endpoint.family, self.endpoint.operation.as_bytes()) {
+            (Family::BedrockInvoke, b"chat") if self.asked.prompt_text && !self.asked.messages => {
+                "text_completion"
+            }
+            (Family::BedrockInvoke, b"text_completion") if self.asked.messages => "chat",
+            _ => self.endpoint.operation,
         }
     }
 
@@ -109,8 +133,6 @@ impl Exchange {
 fn unnamed(family: Family) -> &'static Provider {
     let id = match family {
         Family::OllamaChat | Family::OllamaEmbed => "ollama",
-        Family::BedrockConverse | Family::BedrockInvoke => "bedrock",
-        Family::GeminiGenerate | Family::GeminiEmbed | Family::GeminiLive => "gemini",
         _ => OPENAI_COMPATIBLE.id,
     };
     providers::by_id(id).unwrap_or(&OPENAI_COMPATIBLE)

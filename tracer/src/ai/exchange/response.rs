@@ -49,7 +49,7 @@ impl Exchange {
     pub fn answer_message(&mut self, end: &Ended, data: Bytes, last: bool) -> Option<Call> {
         if !matches!(self.answer_body, AnswerBody::Json(_)) {
             self.answer_body = AnswerBody::of(Framing::Json);
-            *self.learned = Learned::new(families::session());
+            *self.learned = Learned::new(families::session(&self.endpoint));
             self.streamed = true;
         }
         self.answer(data);

@@ -1,6 +1,7 @@
 //! Scratch of one document: what has a meaning only with its neighbours.
 
 use super::error::ErrorText;
+use crate::ai::call::Limit;
 
 /// Scratch of one document: what has a meaning only with its neighbours.
 #[derive(Clone, Debug, Default)]
@@ -9,10 +10,11 @@ pub(super) struct Document {
     pub(super) item: Item,
     pub(super) names: Vec<String>,
     pub(super) object: Option<String>,
-    pub(super) ids: Option<(&'static str, String)>,
+    pub(super) ids: Option<(&'static [&'static str], String)>,
     pub(super) models: Option<(&'static str, String)>,
     pub(super) tool: ToolDelta,
     pub(super) choice: Option<u32>,
+    pub(super) limit: (Option<String>, Limit),
     pub(super) finish: Option<(usize, u32, String)>,
     pub(super) error: ErrorText,
     pub(super) weak_error: ErrorText,

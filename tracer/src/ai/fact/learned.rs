@@ -3,7 +3,7 @@
 use super::document::{Document, ToolDelta};
 use super::error::ErrorText;
 use super::{Answers, Count};
-use crate::ai::call::Usage;
+use crate::ai::call::{RateLimits, Usage};
 use crate::ai::template::Hole;
 use crate::ai::tokens::Tokens;
 
@@ -22,12 +22,18 @@ pub struct Learned {
     pub error: ErrorText,
     /// Told besides an answer; means nothing unless that failed.
     pub weak_error: ErrorText,
+    /// The server that the body betrays, by its id.
+    pub server: Option<&'static str>,
+    /// Told in a session, where headers cannot.
+    pub limits: RateLimits,
     /// Why the prompt was refused.
     pub blocked: Option<String>,
     pub terminal: bool,
     /// Content has come.
     pub content: bool,
     pub documents: u64,
+    /// The body is an array whose elements were the documents.
+    pub(super) elements: bool,
     /// Something was left out because a list was full.
     pub overflowed: bool,
     pub(super) document: Document,
@@ -35,6 +41,11 @@ pub struct Learned {
     pub(super) holes: Vec<Hole>,
     /// The document under way teaches nothing if it comes again.
     pub(super) repeatable: bool,
+}
+
+/// Kinds of events that are errors: `error`, `conversation.response.error`.
+pub(super) fn is_error(kind: &str) -> bool {
+    kind == "error" || kind.ends_with(".error")
 }
 
 impl Learned {
@@ -51,10 +62,13 @@ impl Learned {
             pieces: Vec::new(),
             error: ErrorText::default(),
             weak_error: ErrorText::default(),
+            server: None,
+            limits: RateLimits::default(),
             blocked: None,
             terminal: false,
             content: false,
             documents: 0,
+            elements: false,
             overflowed: false,
             document: Document::default(),
             holes: Vec::new(),
@@ -72,7 +86,7 @@ impl Learned {
         self.repeatable = true;
         self.document = Document {
             kind: kind.map(str::to_owned),
-            error_event: kind == Some("error"),
+            error_event: kind.is_some_and(is_error),
             ..Document::default()
         };
     }

@@ -32,8 +32,8 @@ pub enum ErrorPart {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fact {
     Id,
-    /// An id that counts if the document is of this kind.
-    IdOf(&'static str),
+    /// An id that counts if the document is of one of these kinds.
+    IdOf(&'static [&'static str]),
     Model,
     /// A model that counts if the document is of this kind.
     ModelOf(&'static str),
@@ -66,6 +66,15 @@ pub enum Fact {
     Terminal,
     /// The prompt was refused, and there is no other answer.
     Blocked,
+    /// Only this software writes such a key: its id.
+    Server(&'static str),
+    /// `system_fingerprint`: some servers put their own name there.
+    Fingerprint,
+    /// A rate limit told in a session: what is limited, and its figures.
+    LimitName,
+    LimitMost,
+    LimitRemaining,
+    LimitReset,
     Error(ErrorPart),
     /// Means something only in an answer that failed by its status or by another place.
     WeakError(ErrorPart),
@@ -86,6 +95,8 @@ impl Fact {
                 | Self::Choice
                 | Self::WeakFinish
                 | Self::ToolIndex
+                | Self::Server(_)
+                | Self::Fingerprint
                 | Self::Kind
         )
     }

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::document::{Item, ToolDelta};
+use super::learned::is_error;
 use super::{Fact, Learned, MAX_LIST};
 use crate::ai::json::{Key, Path, Value, Visitor};
 use crate::ai::template::Hole;
@@ -114,11 +115,21 @@ impl Learned {
             Fact::Kind => {
                 if let (Some(text), None) = (text, &self.document.kind) {
                     self.document.kind = Some(text.to_owned());
-                    self.document.error_event = text == "error";
+                    self.document.error_event = is_error(text);
                 }
             }
             Fact::Terminal => {
                 self.terminal |= value != Value::Bool(false) && value != Value::Null;
+            }
+            Fact::Server(id) => self.server = Some(id),
+            Fact::Fingerprint => self.server = text.and_then(betrayed).or(self.server),
+            Fact::LimitName => self.document.limit.0 = text.map(str::to_owned),
+            Fact::LimitMost => self.document.limit.1.limit = value.count(),
+            Fact::LimitRemaining => self.document.limit.1.remaining = value.count(),
+            Fact::LimitReset => {
+                if let Value::Number(seconds) = value {
+                    self.document.limit.1.reset_s = Some(seconds).filter(|s| *s >= 0.0);
+                }
             }
             Fact::Blocked => self.blocked = text.map(str::to_owned).or(self.blocked.take()),
             Fact::Error(part) => self.document.error.take(part, value),
@@ -163,6 +174,16 @@ impl Visitor for Learned {
             let piece = std::mem::take(&mut self.document.tool);
             self.tool_piece(piece);
         }
+        if matches!(path.keys(), [Key::RateLimits, Key::Item]) {
+            let (name, limit) = std::mem::take(&mut self.document.limit);
+            match name.as_deref() {
+                Some("requests") => self.limits.requests = limit,
+                Some("tokens") => self.limits.tokens = limit,
+                Some("input_tokens") => self.limits.input_tokens = limit,
+                Some("output_tokens") => self.limits.output_tokens = limit,
+                _ => {}
+            }
+        }
         let item = &mut self.document.item;
         if item.level == level && (item.name.is_some() || item.kind.is_some()) {
             let Item { kind, name, .. } = std::mem::take(item);
@@ -175,13 +196,27 @@ impl Visitor for Learned {
         }
         if path.keys() == [Key::Item] {
             // An element of a streamed array is a document.
+            self.elements = true;
             self.end_document();
         }
     }
 
     fn document(&mut self) {
-        self.end_document();
+        if !std::mem::take(&mut self.elements) {
+            self.end_document();
+        }
     }
+}
+
+/// The server that names itself in a fingerprint: Ollama, or llama.cpp's build (`b6710-1d49ca37`).
+fn betrayed(fingerprint: &str) -> Option<&'static str> {
+    if fingerprint == "fp_ollama" {
+        return Some("ollama");
+    }
+    let (build, commit) = fingerprint.strip_prefix('b')?.split_once('-')?;
+    let is_build = !build.is_empty() && build.bytes().all(|b| b.is_ascii_digit());
+    let is_commit = commit.len() >= 7 && commit.bytes().all(|b| b.is_ascii_hexdigit());
+    (is_build && is_commit).then_some("llamacpp")
 }
 
 impl Learned {
@@ -198,7 +233,7 @@ impl Learned {
             }
         }
         let is = |what: &str| kind == Some(what) || document.object.as_deref() == Some(what);
-        if let Some((_, id)) = document.ids.filter(|(what, _)| is(what)) {
+        if let Some((_, id)) = document.ids.filter(|(what, _)| what.iter().any(|what| is(what))) {
             self.id.get_or_insert(id);
         }
         if let Some((_, model)) = document.models.filter(|(what, _)| is(what)) {

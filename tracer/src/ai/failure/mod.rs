@@ -98,7 +98,11 @@ fn error_type(error: &ErrorFacts<'_>, status: Option<u16>) -> String {
         .into_iter()
         .flatten()
         .find_map(word)
-        .or_else(|| error.code.and_then(http_status).or(status).map(|status| status.to_string()))
+        .or_else(|| {
+            let status = error.code.and_then(http_status).or(status);
+            // An error inside a good answer has no status of its own.
+            status.filter(|status| *status >= 400).map(|status| status.to_string())
+        })
         .unwrap_or_else(|| "_OTHER".to_owned())
 }
 

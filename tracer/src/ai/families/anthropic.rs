@@ -18,7 +18,7 @@ pub(super) fn messages(keys: &[Key]) -> Option<Fact> {
         [Message, start @ ..] if !start.is_empty() => return messages(start),
         [Type] => Fact::Kind,
         // Text completions of old, and other models' bodies in Bedrock, have ids of their own kinds.
-        [Id] => Fact::IdOf("message"),
+        [Id] => Fact::IdOf(&["message", "completion"]),
         [Model] => Fact::Model,
         [StopReason] | [Delta, StopReason] => Fact::Finish,
         [Usage, counts @ ..] => return usage(counts),

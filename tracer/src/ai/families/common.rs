@@ -65,6 +65,9 @@ pub(super) fn errors(keys: &[Key]) -> Option<Fact> {
         [ErrorType | ClassType | Type] => Fact::WeakError(Kind),
         [Message | MessageUpper | Detail] => Fact::WeakError(Text),
         [OriginalStatusCode] => Fact::WeakError(ErrorPart::Status),
+        // Cloudflare.
+        [Errors, Item, Code] => Fact::WeakError(ErrorCode),
+        [Errors, Item, Message] => Fact::WeakError(Text),
         [Details | Metadata | InnerError | Errors | Detail, ..] => Fact::WeakError(ErrorDetails),
         _ => return None,
     })

@@ -7,6 +7,8 @@ use crate::ai::json::Key::{self, *};
 const THOUGHTS_APART: Counting = Counting { cache_apart: false, reasoning_apart: true };
 pub(super) const GENERATE: Answers =
     Answers { counting: THOUGHTS_APART, ends_itself: true, ..plain(generate) };
+/// Over WebSocket; a turn is an answer.
+pub(super) const LIVE: Answers = Answers { counting: THOUGHTS_APART, ..plain(live) };
 pub(super) const INTERACTIONS: Answers = Answers {
     counting: THOUGHTS_APART,
     tool_kinds: &["function_call"],
@@ -38,10 +40,19 @@ fn generate(keys: &[Key]) -> Option<Fact> {
             [TotalTokenCount] => Count::Total,
             _ => return None,
         }),
-        [ToolCall, FunctionCall, Item, Name] => Fact::Tool,
         // countTokens
         [TotalTokensCamel] => Fact::Count(Count::Input),
         _ => return errors(keys),
+    })
+}
+
+fn live(keys: &[Key]) -> Option<Fact> {
+    Some(match keys {
+        [ServerContent, TurnComplete] => Fact::Terminal,
+        [ServerContent, ModelTurn, Parts, Item, ..]
+        | [ServerContent, OutputTranscription, Text] => Fact::Content,
+        [ToolCall, FunctionCalls, Item, Name] => Fact::Tool,
+        _ => return generate(keys),
     })
 }
 

@@ -19,13 +19,17 @@ const KEEPING: &[&str] =
     &["batch", "files", "fine_tuning", "vector_stores", "cache", "models", "other"];
 
 /// The reader of a session's answers over WebSocket.
-pub const fn session() -> &'static Answers {
-    &openai::REALTIME
+pub const fn session(endpoint: &Endpoint) -> &'static Answers {
+    match endpoint.family {
+        Family::GeminiLive => &gemini::LIVE,
+        _ => &openai::REALTIME,
+    }
 }
 
 /// The reader of an endpoint's answers.
 pub fn of(endpoint: &Endpoint) -> &'static Answers {
-    if KEEPING.contains(&endpoint.operation) && endpoint.family != Family::Replicate {
+    let serves_any = matches!(endpoint.family, Family::Replicate | Family::Tgi | Family::Triton);
+    if KEEPING.contains(&endpoint.operation) && !serves_any {
         return &openai::KEPT;
     }
     match endpoint.family {
@@ -38,9 +42,9 @@ pub fn of(endpoint: &Endpoint) -> &'static Answers {
         | Family::OpenAiAudio
         | Family::OpenAiModerations
         | Family::OpenAiBatches
-        | Family::MistralConversations
-        | Family::Triton
         | Family::Other => &openai::OBJECTS,
+        Family::MistralConversations => &openai::CONVERSATIONS,
+        Family::Triton => &servers::TRITON,
         Family::AnthropicMessages | Family::AnthropicCountTokens | Family::AnthropicBatches => {
             &anthropic::MESSAGES
         }

@@ -1,4 +1,4 @@
-//! Services and servers with a format of their own: text-generation-inference, Replicate,
+//! Services and servers with a format of their own: text-generation-inference, Triton, Replicate,
 //! DashScope, watsonx.
 
 use super::common::{errors, plain};
@@ -7,6 +7,7 @@ use crate::ai::fact::{Answers, Count, Fact};
 use crate::ai::json::Key::{self, *};
 
 pub(super) const TGI: Answers = plain(tgi);
+pub(super) const TRITON: Answers = plain(triton);
 pub(super) const REPLICATE: Answers = plain(replicate);
 pub(super) const DASHSCOPE: Answers = plain(dashscope);
 pub(super) const WATSONX: Answers = plain(watsonx);
@@ -17,7 +18,22 @@ fn tgi(keys: &[Key]) -> Option<Fact> {
         [Details, FinishReason] => Fact::Finish,
         [Token, Text] | [GeneratedText] => Fact::Content,
         [Details, ..] => return None,
+        // SGLang's own.
+        [MetaInfo, PromptTokens] => Fact::Count(Count::Input),
+        [MetaInfo, CompletionTokens] => Fact::Count(Count::Output),
+        [MetaInfo, CachedTokens] => Fact::Count(Count::CacheRead),
+        [MetaInfo, FinishReason, Type] => Fact::Finish,
+        [MetaInfo, ..] => Fact::Server("sglang"),
+        [Text] => Fact::Content,
         _ => return openai::chat(keys),
+    })
+}
+
+fn triton(keys: &[Key]) -> Option<Fact> {
+    Some(match keys {
+        [ModelName] => Fact::Model,
+        [TextOutput] => Fact::Content,
+        _ => return errors(keys),
     })
 }
 

@@ -94,6 +94,7 @@ keys! {
     FinishReasonCamel "finishReason" WORD;
     Function "function" SOME;
     FunctionCall "functionCall" SOME;
+    FunctionCalls "functionCalls" SOME;
     FunctionCallSnake "function_call" SOME;
     FunctionDeclarations "functionDeclarations" SOME;
     FunctionDeclarationsSnake "function_declarations" SOME;
@@ -149,6 +150,7 @@ keys! {
     Model "model" WORD;
     ModelId "model_id" WORD;
     ModelName "model_name" WORD;
+    ModelTurn "modelTurn" SOME;
     ModelVersion "modelVersion" WORD;
     ModelVersionSnake "model_version" WORD;
     Name "name" WORD;
@@ -167,6 +169,7 @@ keys! {
     OutputTokens "output_tokens" WORD;
     OutputTokensCamel "outputTokens" WORD;
     OutputTokensDetails "output_tokens_details" WORD;
+    OutputTranscription "outputTranscription" SOME;
     P "p" WORD;
     Parameters "parameters" WORD;
     PartialJson "partial_json" SOME;
@@ -229,6 +232,7 @@ keys! {
     Temperature "temperature" WORD;
     Text "text" SOME;
     TextGenerationConfig "textGenerationConfig" WORD;
+    TextOutput "text_output" SOME;
     Thinking "thinking" SOME;
     ThinkingTokens "thinking_tokens" WORD;
     ThoughtsTokenCount "thoughtsTokenCount" WORD;
@@ -257,6 +261,7 @@ keys! {
     TotalTokensCamel "totalTokens" WORD;
     TotalToolUseTokens "total_tool_use_tokens" WORD;
     TrafficType "trafficType" WORD;
+    TurnComplete "turnComplete" WORD;
     Type "type" WORD;
     Usage "usage" WORD;
     UsageMetadata "usageMetadata" WORD;

@@ -25,7 +25,7 @@ pub fn markdown() -> String {
             value => format!("answers with `{name}: {value}`"),
         }));
         if hosts.is_empty() {
-            hosts.push("by configuration".to_owned());
+            hosts.push("what its answers hold, or configuration".to_owned());
         }
         let families: Vec<_> = row.families.iter().map(|family| family.as_str()).collect();
         let ids: Vec<_> = row.request_id_headers.iter().map(|name| format!("`{name}`")).collect();
