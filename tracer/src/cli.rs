@@ -39,6 +39,8 @@ enum Command {
     Record(RecordArgs),
     /// Print the events of a recording; needs no privileges
     Replay(ReplayArgs),
+    /// Watch calls, spend, failures and GPUs live
+    Top(crate::tui::Args),
     /// Explain where the spend went, what failed, and what to change
     Report(crate::report::Args),
     /// Say whether this host can run aitrace, and the one thing to fix if not
@@ -139,6 +141,7 @@ impl Cli {
             Command::Stream(stream) => stream.run(),
             Command::Record(record) => record.run(),
             Command::Replay(replay) => replay.run(),
+            Command::Top(top) => top.run(),
             Command::Report(report) => report.run(),
             Command::Doctor(doctor) => {
                 return doctor::run(doctor.json, doctor.probes, &mut std::io::stdout());

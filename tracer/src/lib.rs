@@ -33,8 +33,10 @@ pub mod sinks;
 
 pub mod reader;
 pub mod store;
+pub mod terminal;
 
 pub mod report;
+pub mod tui;
 
 pub mod cli;
 pub mod doctor;

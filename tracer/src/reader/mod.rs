@@ -7,6 +7,7 @@
 mod call;
 mod gpu;
 mod heartbeat;
+mod progress;
 mod time;
 mod who;
 
@@ -16,6 +17,7 @@ use thiserror::Error;
 pub use self::call::CallEvent;
 pub use self::gpu::{GpuFailureEvent, GpuUsageEvent};
 pub use self::heartbeat::HeartbeatEvent;
+pub use self::progress::ProgressEvent;
 pub use self::time::parse_rfc3339;
 pub use self::who::WhoKeys;
 use crate::sinks::schema::MAX_LINE;
@@ -36,6 +38,7 @@ pub enum Event {
     GpuUsage(Box<GpuUsageEvent>),
     GpuFailure(Box<GpuFailureEvent>),
     Heartbeat(Box<HeartbeatEvent>),
+    Progress(Box<ProgressEvent>),
     /// Of a kind that is not read back; its name.
     Other(String),
 }
@@ -59,6 +62,7 @@ pub fn read(line: &[u8]) -> Result<Event, ReadError> {
         "ai.call" => Event::Call(serde_json::from_slice(line)?),
         "gpu.usage" => Event::GpuUsage(serde_json::from_slice(line)?),
         "gpu.failure" => Event::GpuFailure(serde_json::from_slice(line)?),
+        "call.progress" => Event::Progress(serde_json::from_slice(line)?),
         "heartbeat" => Event::Heartbeat(serde_json::from_slice(line)?),
         other => Event::Other(other.to_owned()),
     })

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{Group, Report};
+use crate::terminal::{self, clip, count, safe};
 
 /// Lines a table has before it is cut.
 const ROWS: usize = 15;
@@ -63,7 +64,7 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
         )?;
         for class in report.failures.by_class.iter().take(ROWS) {
             let kind = if class.capacity { "capacity" } else { "other" };
-            writeln!(out, "   {:<24} {:>12}  {kind}", clean(&class.class), count(class.calls))?;
+            writeln!(out, "   {:<24} {:>12}  {kind}", safe(&class.class), count(class.calls))?;
         }
     }
     if let (Some(all), first) = (totals.duration_s, totals.time_to_first_chunk_s) {
@@ -146,10 +147,10 @@ fn write(report: &Report, out: &mut String) -> std::fmt::Result {
         writeln!(
             out,
             "   {} [{}]{}\n     {}\n     {}",
-            clean(&finding.title),
-            clean(&finding.subject),
+            safe(&finding.title),
+            safe(&finding.subject),
             money.unwrap_or_default(),
-            clean(&finding.evidence),
+            safe(&finding.evidence),
             finding.advice,
         )?;
     }
@@ -190,64 +191,11 @@ fn short(time: &str) -> String {
     time.get(..16).unwrap_or(time).replace('T', " ")
 }
 
-fn count(value: u64) -> String {
-    let digits = value.to_string();
-    let mut out = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
-/// 12.3k, 4.5M, 1.2G; `?` where nothing reported any.
+/// `?` where nothing reported any.
 fn tokens(value: Option<u64>) -> String {
-    let Some(value) = value else { return "?".to_owned() };
-    let scaled = value as f64;
-    match value {
-        0..10_000 => value.to_string(),
-        10_000..1_000_000 => format!("{:.1}k", scaled / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1}M", scaled / 1e6),
-        _ => format!("{:.1}G", scaled / 1e9),
-    }
+    value.map_or_else(|| "?".to_owned(), terminal::short)
 }
 
 fn dollars(value: Option<f64>) -> String {
     value.map_or("cost unknown".to_owned(), |usd| format!("${usd:.2}"))
-}
-
-/// Names come from outside: no control character and no change of direction reaches a terminal.
-fn clean(text: &str) -> String {
-    let hostile = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars().map(|c| if hostile(c) { '\u{fffd}' } else { c }).collect()
-}
-
-fn clip(text: &str, width: usize) -> String {
-    let clean = clean(text);
-    if clean.chars().count() <= width {
-        return clean;
-    }
-    clean.chars().take(width - 1).chain(['…']).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn figures_read_well() {
-        assert_eq!(
-            (count(0), count(999), count(1_234_567)),
-            ("0".into(), "999".into(), "1,234,567".into())
-        );
-        assert_eq!(tokens(Some(12_345)), "12.3k");
-        assert_eq!(tokens(None), "?");
-        assert_eq!(clip("a\u{1b}[31mb\u{202e}", 10), "a\u{fffd}[31mb\u{fffd}");
-        assert_eq!(clip("abcdef", 4), "abc…");
-    }
 }

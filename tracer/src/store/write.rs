@@ -84,7 +84,7 @@ impl History {
             Event::Call(call) => &call.timestamp,
             Event::GpuUsage(usage) => &usage.timestamp,
             Event::GpuFailure(failure) => &failure.timestamp,
-            Event::Heartbeat(_) | Event::Other(_) => return false,
+            Event::Heartbeat(_) | Event::Progress(_) | Event::Other(_) => return false,
         };
         self.counts.received += 1;
         match parse_rfc3339(timestamp) {
@@ -169,7 +169,7 @@ impl History {
                     let who = self.identities.owner(&transaction, &failure.who)?;
                     rollup.gpu_failure(hour(*ns), who, failure);
                 }
-                Event::Heartbeat(_) | Event::Other(_) => {}
+                Event::Heartbeat(_) | Event::Progress(_) | Event::Other(_) => {}
             }
         }
         rollup.store(&transaction)?;
