@@ -86,7 +86,12 @@ impl Connection {
 
 /// What the pure pipeline reports of them.
 pub fn calls(events: Vec<KernelEvent>) -> Vec<Call> {
-    let mut pipeline = Pipeline::new(Arc::new(HostTable::default()));
+    calls_with(HostTable::default(), events)
+}
+
+/// The same, with hosts that configuration names.
+pub fn calls_with(hosts: HostTable, events: Vec<KernelEvent>) -> Vec<Call> {
+    let mut pipeline = Pipeline::new(Arc::new(hosts));
     let mut calls = Vec::new();
     for event in events {
         pipeline.push(event, &mut |output| {

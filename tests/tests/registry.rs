@@ -87,6 +87,30 @@ fn every_family_has_an_answer_and_a_failure_and_those_that_stream_a_stream() {
 }
 
 #[test]
+fn every_dialect_of_rate_limits_has_a_fixture() {
+    let mut shown = BTreeSet::from(["ietf"]);
+    let fixtures = fixture::all().unwrap();
+    for fixture in &fixtures {
+        let limits = fixture.calls.iter().any(|call| {
+            let call = call.as_object().unwrap();
+            call.keys().any(|key| key.starts_with("aitrace.rate_limit."))
+                || (call.contains_key("aitrace.retry_after_s") && fixture.provider == "gemini")
+        });
+        let row = PROVIDERS.iter().find(|row| row.id == fixture.provider);
+        if let (true, Some(row)) = (limits, row) {
+            shown.insert(row.rate_limit.as_str());
+        }
+    }
+    let standard = fixtures.iter().any(|fixture| fixture.case == "standard-limits");
+    assert!(standard, "the standard's own headers, which any gateway may send");
+    // Bedrock says nothing of its limits.
+    for row in PROVIDERS.iter().filter(|row| row.id != "bedrock") {
+        let family = row.rate_limit.as_str();
+        assert!(family.is_empty() || shown.contains(family), "{family} of {}", row.id);
+    }
+}
+
+#[test]
 fn tls_libraries_are_sorted_and_told_apart() {
     assert!(LIBRARIES.windows(2).all(|pair| pair[0].name < pair[1].name));
     for library in LIBRARIES {

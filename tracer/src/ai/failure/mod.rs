@@ -5,6 +5,8 @@
 //! providers echo keys in messages. Limits: the first [`MAX_TEXT`] bytes of each text are looked at.
 
 mod rules;
+#[cfg(test)]
+mod vectors;
 
 use self::rules::{RULES, Retry};
 use super::call::{Failure, FailureClass};

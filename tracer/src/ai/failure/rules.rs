@@ -64,7 +64,7 @@ const ALL: &[&str] = &[];
 
 #[derive(Debug)]
 pub(super) struct Rule {
-    number: u16,
+    pub(super) number: u16,
     /// Provider ids; empty: all.
     providers: &'static [&'static str],
     answer: Answer,

@@ -55,6 +55,8 @@ pub(super) fn errors(keys: &[Key]) -> Option<Fact> {
         [Error, Message | MessageUpper | Detail] => Fact::Error(Text),
         [Error, OriginalStatusCode] => Fact::Error(ErrorPart::Status),
         [Error, Error, rest @ ..] => return nested(rest),
+        // An event that holds the whole failed answer.
+        [Response, Error, ..] => return errors(keys.get(1..).unwrap_or_default()),
         [Error, Details | Metadata | InnerError | Errors | Data, .., RetryDelay] => {
             Fact::Error(ErrorPart::RetryDelay)
         }
