@@ -35,6 +35,7 @@ pub mod reader;
 pub mod store;
 pub mod terminal;
 
+pub mod config;
 pub mod report;
 pub mod tui;
 

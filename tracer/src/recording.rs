@@ -86,21 +86,6 @@ pub fn write_frame(writer: &mut impl Write, frame: &[u8]) -> io::Result<()> {
     writer.write_all(frame)
 }
 
-/// Turns lines into frames: a sink for events.
-#[derive(Debug)]
-pub struct Lines<W>(pub W);
-
-impl<W: Write> Write for Lines<W> {
-    /// Takes whole lines, as the JSONL sink writes them.
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        write_frame(&mut self.0, bytes)?;
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
-    }
-}
-
 /// Reads a recording.
 #[derive(Debug)]
 pub struct Reader<R> {

@@ -17,7 +17,7 @@ use crate::pipeline::{Output, Pipeline};
 use crate::record::Record;
 use crate::recording::{Kind, Reader};
 use crate::sinks::clock::WallClock;
-use crate::sinks::jsonl::{Jsonl, RunInfo};
+use crate::sinks::encoder::{Encoder, RunInfo};
 use crate::sinks::names::Semconv;
 
 /// Replays `path` to `writer`.
@@ -63,7 +63,7 @@ fn records<R: std::io::BufRead>(
     reader: &mut Reader<R>,
     hosts: Arc<HostTable>,
     semconv: Semconv,
-    writer: impl Write,
+    mut writer: impl Write,
 ) -> anyhow::Result<()> {
     let run = RunInfo {
         host: Some(reader.header.host.clone()).filter(|host| !host.is_empty()),
@@ -71,7 +71,7 @@ fn records<R: std::io::BufRead>(
         semconv,
     };
     let clock = WallClock::fixed(reader.header.clock_offset_ns);
-    let mut jsonl = Jsonl::new(writer, run, clock);
+    let mut encoder = Encoder::new(run, clock);
     let fingerprints = install::existing()?;
     let mut pipeline = Pipeline::keyed(hosts, fingerprints.hash_key());
     let mut stage = Stage::new(fingerprints);
@@ -99,13 +99,13 @@ fn records<R: std::io::BufRead>(
             let ended = clock.unix_ns(call.ended);
             let mut attributed = owners.attribute(*call);
             stage.push(&mut attributed, ended);
-            jsonl.write(&Record::Call(Box::new(attributed)))?;
+            writer.write_all(&encoder.encode(Record::Call(Box::new(attributed)))?.line)?;
         }
         if over {
             break;
         }
     }
-    jsonl.flush()?;
+    writer.flush()?;
     if malformed > 0 {
         tracing::warn!(records = malformed, "records that make no sense were left out");
     }

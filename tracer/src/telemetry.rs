@@ -37,6 +37,8 @@ impl StageBooks {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Books {
     pub stages: Vec<(&'static str, StageBooks)>,
+    /// Each sink's queue and what is behind it, by the sink's name.
+    pub sinks: BTreeMap<String, StageBooks>,
     /// Named counters beside the books, those at 0 left out.
     pub trouble: BTreeMap<&'static str, u64>,
 }
@@ -50,7 +52,19 @@ impl Books {
     /// in flight between them (counted as the later stage's).
     pub fn is_closed(&self) -> bool {
         self.stages.iter().all(|(_, books)| books.is_closed())
+            && self.sinks.values().all(StageBooks::is_closed)
     }
+}
+
+/// Books of a running stage from its counters. Read what left first, then `received`: nothing then
+/// seems to have left before it came.
+pub fn snapshot(received: u64, emitted: u64, reasons: &[(&'static str, u64)]) -> StageBooks {
+    let mut books = StageBooks { received, emitted, ..StageBooks::default() };
+    for (reason, count) in reasons {
+        books.drop(reason, *count);
+    }
+    books.in_flight = received.saturating_sub(emitted + books.dropped_total());
+    books
 }
 
 /// Counters that two threads share: one writes, the heartbeat reads. Relaxed: the figures are read

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::flow::table::Counts;
 use crate::kernel::counters::Counters;
 use crate::kernel::drain::DrainCounts;
-use crate::telemetry::{Books, Counter, StageBooks, StageCounters};
+use crate::telemetry::{Books, Counter, StageCounters, snapshot};
 
 pub(super) struct Ledger {
     kernel: Counters,
@@ -21,12 +21,13 @@ pub(super) struct Ledger {
     pub(super) decode: StageCounters,
     pub(super) calls: StageCounters,
     pub(super) calls_full: Counter,
-    /// Lines written, of calls.
+    /// Events handed to the sinks, of calls.
     pub(super) output: StageCounters,
     pub(super) discoveries_skipped: Counter,
     pub(super) exits_skipped: Counter,
     pub(super) verdicts_failed: Counter,
     pub(super) processes_unknown: Counter,
+    pub(super) events_not_encoded: Counter,
     gaps: AtomicU64,
     gap_bytes: AtomicU64,
     flows_evicted: AtomicU64,
@@ -49,6 +50,7 @@ impl Ledger {
             exits_skipped: Counter::default(),
             verdicts_failed: Counter::default(),
             processes_unknown: Counter::default(),
+            events_not_encoded: Counter::default(),
             gaps: AtomicU64::new(0),
             gap_bytes: AtomicU64::new(0),
             flows_evicted: AtomicU64::new(0),
@@ -82,20 +84,12 @@ impl Ledger {
     /// A snapshot. Read from the end to the beginning, so that nothing seems to have left a stage
     /// before it came in.
     pub(super) fn books(&self) -> Books {
-        let stage = |received: u64, emitted: u64, reasons: &[(&'static str, u64)]| {
-            let mut books = StageBooks { received, emitted, ..StageBooks::default() };
-            for (reason, count) in reasons {
-                books.drop(reason, *count);
-            }
-            books.in_flight = received.saturating_sub(emitted + books.dropped_total());
-            books
-        };
         let written = self.output.emitted();
-        let output = stage(self.calls.emitted(), written, &[]);
+        let output = snapshot(self.calls.emitted(), written, &[]);
         let full = self.calls_full.get();
-        let calls = stage(self.calls.received(), self.calls.emitted(), &[("queue_full", full)]);
+        let calls = snapshot(self.calls.received(), self.calls.emitted(), &[("queue_full", full)]);
         let decoded = self.decode.emitted();
-        let decode = stage(self.decode.received(), decoded, &[]);
+        let decode = snapshot(self.decode.received(), decoded, &[]);
         let handed = self.routed.get() + self.laned.get();
         let drops = [
             ("queue_full", self.queue_full.get()),
@@ -103,15 +97,16 @@ impl Ledger {
             ("malformed", self.drained.malformed.get()),
         ];
         let received = self.drained.received.get();
-        let drain = stage(received, handed, &drops);
+        let drain = snapshot(received, handed, &drops);
         let kernel = self.kernel.books();
-        let ring = stage(kernel.emitted, received, &[]);
+        let ring = snapshot(kernel.emitted, received, &[]);
         let mut trouble: BTreeMap<_, _> = self.kernel.trouble().collect();
         let own = [
             ("discoveries_skipped", self.discoveries_skipped.get()),
             ("exits_skipped", self.exits_skipped.get()),
             ("verdicts_failed", self.verdicts_failed.get()),
             ("processes_unknown", self.processes_unknown.get()),
+            ("events_not_encoded", self.events_not_encoded.get()),
             ("gaps", self.gaps.load(Ordering::Relaxed)),
             ("gap_bytes", self.gap_bytes.load(Ordering::Relaxed)),
             ("flows_evicted", self.flows_evicted.load(Ordering::Relaxed)),
@@ -126,6 +121,7 @@ impl Ledger {
                 ("calls", calls),
                 ("output", output),
             ],
+            sinks: BTreeMap::new(),
             trouble,
         }
     }

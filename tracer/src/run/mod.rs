@@ -16,7 +16,6 @@ mod route;
 mod worker;
 
 use std::borrow::Cow;
-use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -32,8 +31,9 @@ use crate::kernel::drain::Tap;
 use crate::kernel::load::{Kernel, KernelOptions};
 use crate::keyed::install;
 use crate::sinks::clock::WallClock;
-use crate::sinks::jsonl::{Jsonl, RunInfo};
+use crate::sinks::encoder::{Encoder, RunInfo};
 use crate::sinks::names::Semconv;
+use crate::sinks::worker::{Fanout, Outlet};
 
 use self::books::Ledger;
 use self::discovery::Discovery;
@@ -73,15 +73,15 @@ impl Default for Options {
     }
 }
 
-/// Loads, attaches and streams events to `writer` until a signal, the end of the duration, or the
-/// reader of the events goes away. `tap` sees the ring's records.
+/// Loads, attaches and streams events to the sinks until a signal, the end of the duration, or the
+/// end of a vital sink. `tap` sees the ring's records.
 ///
 /// # Errors
-/// [`crate::kernel::load::LoadError`] inside, when the kernel side cannot run; what the writer says.
+/// [`crate::kernel::load::LoadError`] inside, when the kernel side cannot run; what a vital sink says.
 pub fn stream(
     options: &Options,
     hosts: Arc<HostTable>,
-    writer: impl Write + Send + 'static,
+    outlets: Vec<Outlet>,
     tap: Option<Tap>,
 ) -> anyhow::Result<()> {
     let own = hosts.kernel_hosts().map(|(name, exact)| (Cow::Owned(name.to_owned()), exact));
@@ -140,9 +140,11 @@ pub fn stream(
     })?;
 
     let run = RunInfo { host: host_name(), bpf_hash: object_hash(), semconv: options.semconv };
-    let jsonl = Jsonl::new(writer, run, WallClock::sample());
+    let encoder = Encoder::new(run, WallClock::sample());
+    let fanout = Fanout::start(outlets).context("starting the sinks")?;
     let stage = Stage::new(fingerprints);
-    let output = Output::new(jsonl, processes, stage, Arc::clone(&ledger), options.heartbeat);
+    let output =
+        Output::new(encoder, fanout, processes, stage, Arc::clone(&ledger), options.heartbeat);
     let stopping = Arc::clone(&stop);
     let output = thread::Builder::new()
         .name("output".into())
@@ -157,10 +159,7 @@ pub fn stream(
     panicked |= discovery.join().is_err();
     let written = output.join().map_err(|_| anyhow::anyhow!("the output thread panicked"))?;
     anyhow::ensure!(!panicked, "a thread panicked");
-    match written {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.context("writing events"),
-    }
+    written.context("writing events")
 }
 
 /// The reader is woken when a sixteenth of the ring is full; its timer does the rest.

@@ -1,6 +1,6 @@
-//! The last thread: who made each call, then the line.
+//! The last stage: who made each call, then the event, then every sink.
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -13,13 +13,18 @@ use crate::attribution::owner::Owners;
 use crate::correlate::Stage;
 use crate::record::{Heartbeat, Record};
 use crate::sinks::clock::{self, WallClock};
-use crate::sinks::jsonl::Jsonl;
+use crate::sinks::encoder::Encoder;
+use crate::sinks::worker::{Ended, Fanout};
 
 /// Process events are taken in at least so often.
 const TICK: Duration = Duration::from_millis(200);
 
-pub(super) struct Output<W> {
-    jsonl: Jsonl<W>,
+/// How long sinks may take to empty their queues at the end.
+const DRAIN: Duration = Duration::from_secs(10);
+
+pub(super) struct Output {
+    encoder: Encoder,
+    fanout: Fanout,
     processes: Consumer,
     owners: Owners,
     stage: Stage,
@@ -29,9 +34,10 @@ pub(super) struct Output<W> {
     started: Instant,
 }
 
-impl<W: Write> Output<W> {
+impl Output {
     pub(super) fn new(
-        jsonl: Jsonl<W>,
+        encoder: Encoder,
+        fanout: Fanout,
         processes: Consumer,
         stage: Stage,
         ledger: Arc<Ledger>,
@@ -39,31 +45,23 @@ impl<W: Write> Output<W> {
     ) -> Self {
         let owners = Owners::default();
         let (clock, started) = (WallClock::sample(), Instant::now());
-        Self { jsonl, processes, owners, stage, clock, ledger, heartbeat, started }
+        Self { encoder, fanout, processes, owners, stage, clock, ledger, heartbeat, started }
     }
 
-    /// Writes until the workers are gone. An error stops the run.
+    /// Runs until the workers are gone, or a vital sink is: that stops the run.
     pub(super) fn run(mut self, calls: &Receiver<Box<Call>>, stop: &AtomicBool) -> io::Result<()> {
-        let result = self.write(calls);
-        if result.is_err() {
+        if self.take(calls) == Err(Ended) {
             stop.store(true, Ordering::Release);
         }
-        result
+        self.fanout.finish(DRAIN)
     }
 
-    fn write(&mut self, calls: &Receiver<Box<Call>>) -> io::Result<()> {
+    fn take(&mut self, calls: &Receiver<Box<Call>>) -> Result<(), Ended> {
         self.beat()?;
         let mut next = Instant::now() + self.heartbeat;
         loop {
             match calls.recv_timeout(TICK) {
-                Ok(call) => {
-                    self.call(*call)?;
-                    // A burst is one write, a lone call is seen at once.
-                    while let Ok(call) = calls.try_recv() {
-                        self.call(*call)?;
-                    }
-                    self.jsonl.flush()?;
-                }
+                Ok(call) => self.call(*call)?,
                 Err(RecvTimeoutError::Timeout) => self.take_processes(),
                 Err(RecvTimeoutError::Disconnected) => {
                     self.take_processes();
@@ -72,7 +70,7 @@ impl<W: Write> Output<W> {
             }
             if Instant::now() >= next {
                 self.clock = WallClock::sample();
-                self.jsonl.set_clock(self.clock);
+                self.encoder.set_clock(self.clock);
                 self.beat()?;
                 next += self.heartbeat;
             }
@@ -85,7 +83,7 @@ impl<W: Write> Output<W> {
         }
     }
 
-    fn call(&mut self, call: Call) -> io::Result<()> {
+    fn call(&mut self, call: Call) -> Result<(), Ended> {
         // What happened before the call has been queued before it.
         self.take_processes();
         let ended = self.clock.unix_ns(call.ended);
@@ -94,18 +92,27 @@ impl<W: Write> Output<W> {
         if attributed.owner.is_none() {
             self.ledger.processes_unknown.add(1);
         }
-        self.jsonl.write(&Record::Call(Box::new(attributed)))?;
+        self.emit(Record::Call(Box::new(attributed)))?;
         self.ledger.output.emit(1);
         Ok(())
     }
 
-    fn beat(&mut self) -> io::Result<()> {
-        let heartbeat = Heartbeat {
-            at: clock::now(),
-            uptime_s: self.started.elapsed().as_secs_f64(),
-            books: self.ledger.books(),
-        };
-        self.jsonl.write(&Record::Heartbeat(Box::new(heartbeat)))?;
-        self.jsonl.flush()
+    fn beat(&mut self) -> Result<(), Ended> {
+        let mut books = self.ledger.books();
+        books.sinks = self.fanout.books();
+        let heartbeat =
+            Heartbeat { at: clock::now(), uptime_s: self.started.elapsed().as_secs_f64(), books };
+        self.emit(Record::Heartbeat(Box::new(heartbeat)))
+    }
+
+    fn emit(&mut self, record: Record) -> Result<(), Ended> {
+        match self.encoder.encode(record) {
+            Ok(event) => self.fanout.send(&event),
+            Err(error) => {
+                self.ledger.events_not_encoded.add(1);
+                tracing::error!(%error, "an event cannot be written");
+                Ok(())
+            }
+        }
     }
 }

@@ -1,168 +1,58 @@
-//! One JSON object a line, to any writer.
-//!
-//! In: records. Out: lines of at most [`MAX_LINE`] bytes. `seq` counts the lines of a run, so a
-//! hole downstream is a loss downstream.
+//! Lines to any writer: standard output, a pipe.
 
 use std::io::{self, Write};
 
-use serde::Serialize;
-use serde_json::{Map, Value};
+use super::{Event, Sink, SinkError};
 
-use crate::event::BootTime;
-use crate::event_id::{EventId, Ids};
-use crate::record::Record;
-use crate::sinks::clock::WallClock;
-use crate::sinks::names::Semconv;
-use crate::sinks::schema::{AiCall, Envelope, HeartbeatEvent, MAX_LINE, SCHEMA, severity};
-
-/// What each event says of the run.
-#[derive(Clone, Debug)]
-pub struct RunInfo {
-    pub host: Option<String>,
-    pub bpf_hash: String,
-    pub semconv: Semconv,
-}
+/// Bytes held before they are written although more events are at hand.
+const BUFFER: usize = 64 * 1024;
 
 #[derive(Debug)]
 pub struct Jsonl<W> {
+    name: String,
     writer: W,
-    run: RunInfo,
-    clock: WallClock,
-    ids: Ids,
-    seq: u64,
-    line: Vec<u8>,
+    buffer: Vec<u8>,
+    /// Bytes of `buffer` that the writer has.
+    written: usize,
 }
 
 impl<W: Write> Jsonl<W> {
-    pub fn new(writer: W, run: RunInfo, clock: WallClock) -> Self {
-        Self { writer, run, clock, ids: Ids::new(), seq: 0, line: Vec::new() }
+    pub fn new(name: impl Into<String>, writer: W) -> Self {
+        Self { name: name.into(), writer, buffer: Vec::with_capacity(2 * BUFFER), written: 0 }
     }
 
-    /// After the wall clock may have been stepped.
-    pub const fn set_clock(&mut self, clock: WallClock) {
-        self.clock = clock;
-    }
-
-    pub const fn lines(&self) -> u64 {
-        self.seq
-    }
-
-    /// Writes one record as one line, whole or not at all as far as the writer allows.
-    ///
-    /// # Errors
-    /// What the writer says; `BrokenPipe` means the reader went away.
-    pub fn write(&mut self, record: &Record) -> io::Result<()> {
-        self.seq += 1;
-        match record {
-            Record::Call(attributed) => {
-                let envelope = self.envelope(
-                    "ai.call",
-                    attributed.call.ended,
-                    severity(&attributed.call),
-                    attributed.derived.id,
-                );
-                let started = self.clock.rfc3339(attributed.process.start);
-                self.line(&AiCall::new(attributed, envelope, started))?;
-            }
-            Record::Heartbeat(heartbeat) => {
-                let severity = if heartbeat.books.is_closed() { "INFO" } else { "ERROR" };
-                let envelope = self.envelope("heartbeat", heartbeat.at, severity, None);
-                self.line(&HeartbeatEvent::new(heartbeat, envelope, &self.run.bpf_hash))?;
+    fn drain(&mut self) -> io::Result<()> {
+        while self.written < self.buffer.len() {
+            match self.writer.write(&self.buffer[self.written..]) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => self.written += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
         }
-        self.writer.write_all(&self.line)
-    }
-
-    /// Puts an event's line into `self.line`.
-    fn line(&mut self, event: &impl Serialize) -> io::Result<()> {
-        self.line.clear();
-        if self.run.semconv == Semconv::Latest {
-            serde_json::to_writer(&mut self.line, event)?;
-        }
-        if self.line.is_empty() || self.line.len() >= MAX_LINE {
-            self.rework(event)?;
-        }
-        self.line.push(b'\n');
-        Ok(())
-    }
-
-    /// The slow way: other names, or strings cut until the line fits.
-    fn rework(&mut self, event: &impl Serialize) -> io::Result<()> {
-        let mut value = self.object(event)?;
-        self.line.clear();
-        serde_json::to_writer(&mut self.line, &value)?;
-        // Escapes make a string up to six times longer: cut harder until the line fits.
-        for bound in [256, 64, 16] {
-            if self.line.len() < MAX_LINE {
-                break;
-            }
-            shrink(&mut value, bound);
-            self.line.clear();
-            serde_json::to_writer(&mut self.line, &value)?;
-        }
-        Ok(())
-    }
-
-    /// # Errors
-    /// As [`Self::write`].
-    pub fn flush(&mut self) -> io::Result<()> {
+        self.buffer.clear();
+        self.written = 0;
         self.writer.flush()
     }
-
-    fn envelope(
-        &mut self,
-        name: &'static str,
-        at: BootTime,
-        severity_text: &'static str,
-        id: Option<EventId>,
-    ) -> Envelope {
-        let id = id.unwrap_or_else(|| self.ids.next(self.clock.unix_ns(at)));
-        Envelope {
-            timestamp: self.clock.rfc3339(at),
-            schema: SCHEMA,
-            name,
-            id: id.to_string(),
-            seq: self.seq,
-            severity_text,
-            host: self.run.host.clone(),
-            truncated: None,
-        }
-    }
-
-    fn object(&self, event: &impl Serialize) -> io::Result<Map<String, Value>> {
-        let Value::Object(object) = serde_json::to_value(event)? else {
-            return Err(io::Error::other("an event is an object"));
-        };
-        if self.run.semconv == Semconv::Latest {
-            return Ok(object);
-        }
-        let rename =
-            |(key, value): (String, Value)| (self.run.semconv.rename(&key).to_owned(), value);
-        Ok(object.into_iter().map(rename).collect())
-    }
 }
 
-/// Cuts every string to `bound` bytes and every list to as many entries. Only reached by events whose
-/// strings are each within bounds but too long together.
-fn shrink(object: &mut Map<String, Value>, bound: usize) {
-    let cut = |text: &mut String| text.truncate(text.floor_char_boundary(bound));
-    for value in object.values_mut() {
-        match value {
-            Value::String(text) => cut(text),
-            Value::Array(list) => {
-                list.truncate(bound);
-                for entry in list {
-                    if let Value::String(text) = entry {
-                        cut(text);
-                    }
-                }
-            }
-            _ => {}
-        }
+impl<W: Write + Send> Sink for Jsonl<W> {
+    fn name(&self) -> &str {
+        &self.name
     }
-    object.insert("aitrace.truncated".to_owned(), Value::Bool(true));
-}
 
-#[cfg(test)]
-#[path = "jsonl_tests.rs"]
-mod tests;
+    fn write(&mut self, event: &Event) -> Result<(), SinkError> {
+        if self.buffer.len() >= BUFFER {
+            self.flush()?;
+        }
+        self.buffer.extend_from_slice(&event.line);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        self.drain().map_err(|error| match error.kind() {
+            io::ErrorKind::BrokenPipe => SinkError::Closed,
+            _ => SinkError::Io(error),
+        })
+    }
+}

@@ -12,6 +12,8 @@ use super::view::Palette;
 use super::{Clock, once, run};
 use crate::ai::providers::HostTable;
 use crate::run::{Options, stream};
+use crate::sinks::jsonl::Jsonl;
+use crate::sinks::worker::Outlet;
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -94,7 +96,8 @@ impl Args {
             ),
             Err(_) => {
                 let (feed, failure) = Feed::capture(|writer| {
-                    stream(&Options::default(), Arc::new(HostTable::default()), writer, None)
+                    let outlet = Outlet::lossless(Jsonl::new("top", writer));
+                    stream(&Options::default(), Arc::new(HostTable::default()), vec![outlet], None)
                 })?;
                 Ok((feed, Clock::Wall, Some(failure)))
             }

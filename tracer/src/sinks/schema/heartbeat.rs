@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::Envelope;
 use crate::record::Heartbeat;
-use crate::telemetry::Books;
+use crate::telemetry::{Books, StageBooks};
 
 /// `heartbeat`: the agent's own state and its books.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -44,15 +44,22 @@ impl HeartbeatEvent {
 fn books(books: &Books) -> BTreeMap<String, u64> {
     let mut out = BTreeMap::new();
     for (stage, figures) in &books.stages {
-        out.insert(format!("aitrace.books.{stage}.in"), figures.received);
-        out.insert(format!("aitrace.books.{stage}.out"), figures.emitted);
-        out.insert(format!("aitrace.books.{stage}.in_flight"), figures.in_flight);
-        for (reason, count) in &figures.dropped {
-            out.insert(format!("aitrace.books.{stage}.dropped.{reason}"), *count);
-        }
+        write_stage(&mut out, stage, figures);
+    }
+    for (name, figures) in &books.sinks {
+        write_stage(&mut out, &format!("sink.{name}"), figures);
     }
     for (name, count) in &books.trouble {
         out.insert(format!("aitrace.trouble.{name}"), *count);
     }
     out
+}
+
+fn write_stage(out: &mut BTreeMap<String, u64>, stage: &str, figures: &StageBooks) {
+    out.insert(format!("aitrace.books.{stage}.in"), figures.received);
+    out.insert(format!("aitrace.books.{stage}.out"), figures.emitted);
+    out.insert(format!("aitrace.books.{stage}.in_flight"), figures.in_flight);
+    for (reason, count) in &figures.dropped {
+        out.insert(format!("aitrace.books.{stage}.dropped.{reason}"), *count);
+    }
 }

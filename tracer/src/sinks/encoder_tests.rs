@@ -56,26 +56,33 @@ fn call() -> Call {
 
 fn lines(calls: Vec<Call>, semconv: Semconv) -> Vec<Value> {
     let run = RunInfo { host: Some("h".into()), bpf_hash: "00".into(), semconv };
-    let mut sink = Jsonl::new(Vec::new(), run, WallClock::fixed(0));
+    let mut encoder = Encoder::new(run, WallClock::fixed(0));
+    let mut text = Vec::new();
     for call in calls {
         let owner = Process { title: "python app.py".into(), ..Process::default() };
         let process = ProcessKey { tgid: 7, start: BootTime(1) };
-        sink.write(&Record::Call(Box::new(AttributedCall {
+        let record = Record::Call(Box::new(AttributedCall {
             call,
             process,
             owner: Some(Arc::new(owner)),
             user: None,
             cgroup_path: None,
             derived: Derived::default(),
-        })))
-        .unwrap();
+        }));
+        text.extend_from_slice(&encoder.encode(record).unwrap().line);
     }
     let mut stage = StageBooks { received: 3, emitted: 1, ..StageBooks::default() };
     stage.drop("ring_full", 2);
-    let books = Books { stages: vec![("kernel", stage)], trouble: BTreeMap::new() };
+    let sink = StageBooks { received: 2, emitted: 2, ..StageBooks::default() };
+    let books = Books {
+        stages: vec![("kernel", stage)],
+        sinks: BTreeMap::from([("stdout".into(), sink)]),
+        trouble: BTreeMap::new(),
+    };
     let heartbeat = Heartbeat { at: BootTime(4), uptime_s: 1.0, books };
-    sink.write(&Record::Heartbeat(Box::new(heartbeat))).unwrap();
-    let text = String::from_utf8(sink.writer).unwrap();
+    let record = Record::Heartbeat(Box::new(heartbeat));
+    text.extend_from_slice(&encoder.encode(record).unwrap().line);
+    let text = String::from_utf8(text).unwrap();
     assert!(text.lines().all(|line| line.len() < MAX_LINE));
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -121,6 +128,7 @@ fn no_key_is_a_prefix_of_another_and_seq_has_no_hole() {
     let heartbeat = &lines[2];
     assert_eq!(heartbeat["aitrace.books.closed"], true);
     assert_eq!(heartbeat["aitrace.books.kernel.dropped.ring_full"], 2);
+    assert_eq!(heartbeat["aitrace.books.sink.stdout.out"], 2);
 }
 
 #[test]

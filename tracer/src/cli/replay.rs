@@ -1,0 +1,20 @@
+//! `aitrace replay`: a recording's events.
+
+use std::path::PathBuf;
+
+use super::decoding::Decoding;
+use crate::replay;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    file: PathBuf,
+    #[command(flatten)]
+    decoding: Decoding,
+}
+
+impl Args {
+    pub(super) fn run(self) -> anyhow::Result<()> {
+        let output = std::io::BufWriter::new(std::io::stdout());
+        replay::run(&self.file, self.decoding.hosts()?, self.decoding.semconv(), output)
+    }
+}
