@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::doctor;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct DoctorArgs {
     /// Machine-readable
     #[arg(long)]
     json: bool,
@@ -14,7 +14,7 @@ pub(super) struct Args {
     probes: bool,
 }
 
-impl Args {
+impl DoctorArgs {
     pub(super) fn run(&self) -> ExitCode {
         doctor::run(self.json, self.probes, &mut std::io::stdout())
     }

@@ -33,17 +33,17 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Print events as they happen, one JSON object a line
-    Stream(stream::Args),
+    Stream(stream::StreamArgs),
     /// Record what happens to a file, for `replay`
-    Record(record::Args),
+    Record(record::RecordArgs),
     /// Print the events of a recording; needs no privileges
-    Replay(replay::Args),
+    Replay(replay::ReplayArgs),
     /// Watch calls, spend, failures and GPUs live
     Top(crate::tui::Args),
     /// Explain where the spend went, what failed, and what to change
     Report(crate::report::Args),
     /// Say whether this host can run aitrace, and the one thing to fix if not
-    Doctor(doctor::Args),
+    Doctor(doctor::DoctorArgs),
     /// Print the JSON Schema of the events
     Schema,
 }

@@ -12,17 +12,17 @@ use crate::sinks::recording::Recording;
 use crate::sinks::worker::Outlet;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct RecordArgs {
     /// The file to make; it must not exist
     file: PathBuf,
     /// Record plaintext too, prompts and keys included, so that a replay can decode it anew
     #[arg(long)]
     with_content: bool,
     #[command(flatten)]
-    stream: stream::Args,
+    stream: stream::StreamArgs,
 }
 
-impl Args {
+impl RecordArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let kind = if self.with_content { Kind::Content } else { Kind::Reduced };
         let header = Header {

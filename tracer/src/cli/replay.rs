@@ -6,13 +6,13 @@ use super::decoding::Decoding;
 use crate::replay;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct ReplayArgs {
     file: PathBuf,
     #[command(flatten)]
     decoding: Decoding,
 }
 
-impl Args {
+impl ReplayArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
         let output = std::io::BufWriter::new(std::io::stdout());
         replay::run(&self.file, self.decoding.hosts()?, self.decoding.semconv(), output)

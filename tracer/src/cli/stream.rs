@@ -8,7 +8,7 @@ use crate::sinks::jsonl::Jsonl;
 use crate::sinks::worker::Outlet;
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct StreamArgs {
     /// Memory between the kernel and the agent, MiB: a power of two
     #[arg(long, value_name = "MIB", default_value = "16", value_parser = ring_mib, env = "AITRACE_RING_MIB")]
     ring: u32,
@@ -46,7 +46,7 @@ fn ring_kib(text: &str) -> Result<u32, String> {
     }
 }
 
-impl Args {
+impl StreamArgs {
     pub(super) fn options(&self) -> run::Options {
         run::Options {
             ring_bytes: self.ring_kib.unwrap_or(self.ring),

