@@ -51,6 +51,10 @@ pub enum EventKind {
     FlowEnd = 18,
     /// [`crate::tls::HandshakeRecord`]
     Handshake = 19,
+    /// [`crate::gpu::GpuCallRecord`]
+    GpuCall = 48,
+    /// [`crate::gpu::GpuCloseRecord`]
+    GpuClose = 49,
 }
 
 impl EventKind {
@@ -65,6 +69,8 @@ impl EventKind {
             17 => Self::Data,
             18 => Self::FlowEnd,
             19 => Self::Handshake,
+            48 => Self::GpuCall,
+            49 => Self::GpuClose,
             _ => return None,
         })
     }

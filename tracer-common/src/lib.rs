@@ -7,6 +7,7 @@
 
 pub mod config;
 pub mod event;
+pub mod gpu;
 pub mod limits;
 pub mod loss;
 pub mod process;

@@ -91,6 +91,8 @@ pub enum KernelEvent {
     Fork(Fork),
     Exit(Exit),
     Map(Map),
+    GpuCall(Box<GpuCall>),
+    GpuClose(GpuClose),
 }
 
 impl KernelEvent {
@@ -104,6 +106,8 @@ impl KernelEvent {
             Self::Fork(e) => &e.origin,
             Self::Exit(e) => &e.origin,
             Self::Map(e) => &e.origin,
+            Self::GpuCall(e) => &e.origin,
+            Self::GpuClose(e) => &e.origin,
         }
     }
 }
@@ -217,6 +221,38 @@ pub struct Exit {
     pub origin: Origin,
     /// As `wait(2)` has it: status << 8 | signal.
     pub code: u32,
+}
+
+/// A call of a GPU driver that allocates, frees, binds or failed, at its return.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GpuCall {
+    pub origin: Origin,
+    pub device: tracer_common::gpu::Device,
+    /// As it was meant: unwrapped where it came inside another.
+    pub command: u32,
+    pub wrapped: bool,
+    pub fd: i32,
+    /// What the system call returned.
+    pub rc: i64,
+    pub entered: BootTime,
+    /// Failures of this command by this process on this device so far; 0: this call succeeded.
+    pub failures: u64,
+    /// The structure as the caller passed it, its first bytes.
+    pub before: Bytes,
+    /// The same after the call.
+    pub after: Bytes,
+    /// The end of a long structure.
+    pub tail: Bytes,
+    /// What it points to.
+    pub params: Bytes,
+}
+
+/// A process closed a GPU's device file that it had used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GpuClose {
+    pub origin: Origin,
+    pub device: tracer_common::gpu::Device,
+    pub fd: i32,
 }
 
 /// The process's dynamic linker has mapped libraries.

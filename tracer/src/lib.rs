@@ -22,6 +22,7 @@ pub mod ai;
 
 pub mod pipeline;
 
+pub mod gpu;
 pub mod select;
 
 pub mod attribution;

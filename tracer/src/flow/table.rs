@@ -97,7 +97,9 @@ impl FlowTable {
             KernelEvent::Handshake(_)
             | KernelEvent::Exec(_)
             | KernelEvent::Fork(_)
-            | KernelEvent::Map(_) => {}
+            | KernelEvent::Map(_)
+            | KernelEvent::GpuCall(_)
+            | KernelEvent::GpuClose(_) => {}
         }
     }
 

@@ -5,12 +5,13 @@
 use bytes::Bytes;
 use thiserror::Error;
 use tracer_common::event::{EventHeader, EventKind};
+use tracer_common::gpu::{AFTER_BYTES, BEFORE_BYTES, Device, PARAMS_BYTES, TAIL_BYTES};
 use tracer_common::limits::{ARGV_BYTES, COMM_BYTES, PATH_BYTES, SNI_BYTES};
 use tracer_common::tls::{DataRecord, direction, end, verdict};
 
 use crate::event::{
-    BootTime, Chunk, Direction, EndReason, Exec, Exit, FlowEnd, FlowKey, FlowOpen, Fork, Handshake,
-    KernelEvent, Map, Origin, ProcessKey, Verdict,
+    BootTime, Chunk, Direction, EndReason, Exec, Exit, FlowEnd, FlowKey, FlowOpen, Fork, GpuCall,
+    GpuClose, Handshake, KernelEvent, Map, Origin, ProcessKey, Verdict,
 };
 
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -52,6 +53,11 @@ impl<'a> Fields<'a> {
     /// The first `len` bytes of an area of `area` bytes.
     fn part(&mut self, area: usize, len: usize) -> Result<&'a [u8], DecodeError> {
         self.take(area)?.get(..len).ok_or(DecodeError::Field)
+    }
+
+    /// [`tracer_common::gpu::Device`]
+    fn gpu(&mut self) -> Result<Device, DecodeError> {
+        Ok(Device { kind: self.u32()?, minor: self.u32()? })
     }
 
     /// [`tracer_common::tls::FlowKey`]
@@ -117,6 +123,12 @@ pub fn decode(record: &Bytes) -> Result<KernelEvent, DecodeError> {
         }
         EventKind::Exit => Ok(KernelEvent::Exit(Exit { origin, code: fields.u32()? })),
         EventKind::Map => Ok(KernelEvent::Map(Map { origin })),
+        EventKind::GpuCall => gpu_call(&mut fields, origin, record),
+        EventKind::GpuClose => {
+            let device = fields.gpu()?;
+            let fd = fields.u32()?.cast_signed();
+            Ok(KernelEvent::GpuClose(GpuClose { origin, device, fd }))
+        }
     }
 }
 
@@ -182,6 +194,43 @@ fn handshake(fields: &mut Fields<'_>, origin: Origin) -> Result<KernelEvent, Dec
     let name = fields.part(SNI_BYTES, name_len)?;
     let key = FlowKey { opened: origin.at, ..key };
     Ok(KernelEvent::Handshake(Handshake { origin, key, succeeded, server_name: server_name(name) }))
+}
+
+fn gpu_call(
+    fields: &mut Fields<'_>,
+    origin: Origin,
+    record: &Bytes,
+) -> Result<KernelEvent, DecodeError> {
+    let device = fields.gpu()?;
+    let (command, fd) = (fields.u32()?, fields.u32()?.cast_signed());
+    let rc = fields.u64()?.cast_signed();
+    let (entered, failures) = (BootTime(fields.u64()?), fields.u64()?);
+    let mut lens = [0; 4];
+    for len in &mut lens {
+        *len = usize::from(fields.u16()?);
+    }
+    let (wrapped, _reserved) = (fields.u32()? == 1, fields.u32()?);
+    let mut parts = [const { Bytes::new() }; 4];
+    for ((part, len), area) in
+        parts.iter_mut().zip(lens).zip([BEFORE_BYTES, AFTER_BYTES, TAIL_BYTES, PARAMS_BYTES])
+    {
+        *part = record.slice_ref(fields.part(area, len)?);
+    }
+    let [before, after, tail, params] = parts;
+    Ok(KernelEvent::GpuCall(Box::new(GpuCall {
+        origin,
+        device,
+        command,
+        wrapped,
+        fd,
+        rc,
+        entered,
+        failures,
+        before,
+        after,
+        tail,
+        params,
+    })))
 }
 
 fn exec(fields: &mut Fields<'_>, origin: Origin) -> Result<KernelEvent, DecodeError> {
@@ -253,7 +302,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_panic(kind in 0u16..24, body in proptest::collection::vec(any::<u8>(), 0..2048)) {
+        fn no_bytes_panic(kind in 0u16..52, body in proptest::collection::vec(any::<u8>(), 0..2048)) {
             let _outcome = decode(&record(kind, &body));
         }
     }

@@ -71,6 +71,8 @@ const fn flow(event: &KernelEvent) -> Option<FlowKey> {
         KernelEvent::Exec(_)
         | KernelEvent::Fork(_)
         | KernelEvent::Exit(_)
-        | KernelEvent::Map(_) => None,
+        | KernelEvent::Map(_)
+        | KernelEvent::GpuCall(_)
+        | KernelEvent::GpuClose(_) => None,
     }
 }
