@@ -10,6 +10,7 @@ use bytes::Bytes;
 use crate::ai::providers::HostTable;
 use crate::attribution::owner::Owners;
 use crate::correlate::Stage;
+use crate::cost::Prices;
 use crate::event::BootTime;
 use crate::kernel::decode::decode;
 use crate::keyed::install;
@@ -28,12 +29,13 @@ pub fn run(
     path: &Path,
     hosts: Arc<HostTable>,
     semconv: Semconv,
+    prices: Arc<Prices>,
     writer: impl Write,
 ) -> anyhow::Result<()> {
     let mut reader = Reader::open(path).with_context(|| path.display().to_string())?;
     let result = match reader.header.kind {
         Kind::Reduced => events(&mut reader, writer),
-        Kind::Content => records(&mut reader, hosts, semconv, writer),
+        Kind::Content => records(&mut reader, hosts, semconv, prices, writer),
     };
     match result {
         Err(error)
@@ -63,6 +65,7 @@ fn records<R: std::io::BufRead>(
     reader: &mut Reader<R>,
     hosts: Arc<HostTable>,
     semconv: Semconv,
+    prices: Arc<Prices>,
     mut writer: impl Write,
 ) -> anyhow::Result<()> {
     let run = RunInfo {
@@ -74,7 +77,7 @@ fn records<R: std::io::BufRead>(
     let mut encoder = Encoder::new(run, clock);
     let fingerprints = install::existing()?;
     let mut pipeline = Pipeline::keyed(hosts, fingerprints.hash_key());
-    let mut stage = Stage::new(fingerprints);
+    let mut stage = Stage::new(fingerprints, prices);
     let mut owners = Owners::recorded();
     let mut last = BootTime::default();
     let (mut calls, mut malformed) = (Vec::new(), 0_u64);

@@ -16,8 +16,13 @@ pub struct Usage {
     pub cache_write: Option<u64>,
     /// Subset of `output`.
     pub reasoning: Option<u64>,
+    /// Subset of `cache_write`: to be kept for an hour.
+    pub cache_write_hour: Option<u64>,
     pub audio_input: Option<u64>,
     pub audio_output: Option<u64>,
+    pub image_input: Option<u64>,
+    /// Searches of the web, which some charge for.
+    pub searches: Option<u64>,
 }
 
 impl Usage {
@@ -166,6 +171,10 @@ pub struct Call {
     /// Request's last byte to the first content chunk, seconds.
     pub time_to_first_chunk: Option<f64>,
     pub usage: Usage,
+    /// As served, else as asked for.
+    pub service_tier: Option<String>,
+    /// What the provider says that it takes, US dollars.
+    pub reported_cost: Option<f64>,
     /// False when the figures are a lower bound: loss, cut stream, late attach.
     pub usage_complete: bool,
 
@@ -216,6 +225,8 @@ impl Call {
             tools_offered: None,
             time_to_first_chunk: None,
             usage: Usage::default(),
+            service_tier: None,
+            reported_cost: None,
             usage_complete: false,
             method: String::new(),
             path: String::new(),

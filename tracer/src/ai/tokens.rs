@@ -16,6 +16,10 @@ pub enum Count {
     ToolUse,
     AudioInput,
     AudioOutput,
+    ImageInput,
+    /// Part of `CacheWrite`.
+    CacheWriteHour,
+    Searches,
 }
 
 /// How a family counts.
@@ -44,6 +48,9 @@ impl Tokens {
             Count::Reasoning => &mut self.usage.reasoning,
             Count::AudioInput => &mut self.usage.audio_input,
             Count::AudioOutput => &mut self.usage.audio_output,
+            Count::ImageInput => &mut self.usage.image_input,
+            Count::CacheWriteHour => &mut self.usage.cache_write_hour,
+            Count::Searches => &mut self.usage.searches,
             Count::Total => &mut self.total,
             Count::ToolUse => &mut self.tool_use,
         }

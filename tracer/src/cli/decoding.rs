@@ -1,5 +1,6 @@
 //! Flags that decoding depends on, shared by the commands that decode.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::ValueEnum;
@@ -15,6 +16,9 @@ pub(super) struct Decoding {
     /// Another host that is a provider, as HOST=PROVIDER; may be repeated
     #[arg(long = "host", value_name = "HOST=PROVIDER")]
     hosts: Vec<String>,
+    /// Prices over the built-in ones: a table of the same form, or LiteLLM's JSON
+    #[arg(long, value_name = "FILE", env = "AITRACE_PRICES")]
+    pub(super) prices: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

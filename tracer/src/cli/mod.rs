@@ -2,6 +2,7 @@
 
 mod decoding;
 mod doctor;
+mod prices;
 mod record;
 mod replay;
 mod schema;
@@ -42,6 +43,8 @@ enum Command {
     Top(crate::tui::Args),
     /// Explain where the spend went, what failed, and what to change
     Report(crate::report::Args),
+    /// Look up what models cost
+    Prices(prices::PricesArgs),
     /// Say whether this host can run aitrace, and the one thing to fix if not
     Doctor(doctor::DoctorArgs),
     /// Print the JSON Schema of the events
@@ -57,6 +60,7 @@ impl Cli {
             Command::Replay(replay) => replay.run(),
             Command::Top(top) => top.run(),
             Command::Report(report) => report.run(),
+            Command::Prices(prices) => prices.run(),
             Command::Doctor(doctor) => return doctor.run(),
             Command::Schema => schema::run(),
         };

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::decoding::Decoding;
-use crate::replay;
+use crate::{cost, replay};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ReplayArgs {
@@ -14,7 +14,8 @@ pub(super) struct ReplayArgs {
 
 impl ReplayArgs {
     pub(super) fn run(self) -> anyhow::Result<()> {
+        let prices = cost::load::prices(self.decoding.prices.as_deref())?;
         let output = std::io::BufWriter::new(std::io::stdout());
-        replay::run(&self.file, self.decoding.hosts()?, self.decoding.semconv(), output)
+        replay::run(&self.file, self.decoding.hosts()?, self.decoding.semconv(), prices, output)
     }
 }

@@ -52,6 +52,7 @@ impl StreamArgs {
             ring_bytes: self.ring_kib.unwrap_or(self.ring),
             workers: self.workers,
             semconv: self.decoding.semconv(),
+            prices: self.decoding.prices.clone(),
             heartbeat: Duration::from_secs(self.heartbeat),
             duration: self.duration.map(Duration::from_secs),
         }

@@ -1,6 +1,9 @@
-//! The stage after attribution: an id, then what follows from the call and those before it.
+//! The stage after attribution: what it cost, an id, then what follows from the call and those before it.
+
+use std::sync::Arc;
 
 use super::{Correlator, Counts};
+use crate::cost::{Prices, Pricing};
 use crate::event_id::Ids;
 use crate::keyed::Fingerprints;
 use crate::record::AttributedCall;
@@ -8,12 +11,14 @@ use crate::record::AttributedCall;
 #[derive(Debug)]
 pub struct Stage {
     ids: Ids,
+    pricing: Pricing,
     correlator: Correlator,
 }
 
 impl Stage {
-    pub fn new(fingerprints: Fingerprints) -> Self {
-        Self { ids: Ids::new(), correlator: Correlator::new(fingerprints) }
+    pub fn new(fingerprints: Fingerprints, prices: Arc<Prices>) -> Self {
+        let (pricing, correlator) = (Pricing::new(prices), Correlator::new(fingerprints));
+        Self { ids: Ids::new(), pricing, correlator }
     }
 
     pub const fn counts(&self) -> Counts {
@@ -22,6 +27,7 @@ impl Stage {
 
     /// `unix_ns`: wall clock of the call's end.
     pub fn push(&mut self, attributed: &mut AttributedCall, unix_ns: u64) {
+        attributed.derived.cost = self.pricing.cost(&attributed.call);
         let id = self.ids.next(unix_ns);
         self.correlator.push(attributed, id);
     }

@@ -61,6 +61,12 @@ impl Pricing {
 fn is_charged(operation: &str) -> bool {
     !matches!(
         operation,
-        "token_count" | "models" | "moderation" | "batch" | "files" | "fine_tuning" | "vector_stores"
+        "token_count"
+            | "models"
+            | "moderation"
+            | "batch"
+            | "files"
+            | "fine_tuning"
+            | "vector_stores"
     )
 }

@@ -22,8 +22,12 @@ pub(super) fn rows(
         let provider = from_litellm(entry.get("litellm_provider")?.as_str()?).to_owned();
         let rates = rates(entry)?;
         // `provider/model`; sizes and regions in front are not a model's name.
-        let model = name.rsplit('/').next().unwrap_or_default().to_owned();
-        Some((provider, model, rates, Arc::clone(&as_of)))
+        let model = name.rsplit('/').next().unwrap_or_default();
+        let model = match model.starts_with("ft:") {
+            true => model,
+            false => model.split([':', '@']).next().unwrap_or_default(),
+        };
+        Some((provider, model.to_owned(), rates, Arc::clone(&as_of)))
     });
     Ok(rows.collect())
 }

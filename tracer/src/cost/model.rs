@@ -11,8 +11,18 @@ pub(super) fn canonical(name: &str) -> String {
 /// Bedrock's inference profiles; all but `global` cost more for newer models.
 const REGIONS: &[&str] = &["us-gov", "us", "eu", "apac", "jp", "au", "ca", "global"];
 const VENDORS: &[&str] = &[
-    "anthropic", "amazon", "ai21", "cohere", "deepseek", "meta", "mistral", "moonshotai", "openai",
-    "qwen", "writer", "xai",
+    "anthropic",
+    "amazon",
+    "ai21",
+    "cohere",
+    "deepseek",
+    "meta",
+    "mistral",
+    "moonshotai",
+    "openai",
+    "qwen",
+    "writer",
+    "xai",
 ];
 
 /// What a name says besides the model.
@@ -87,9 +97,8 @@ fn without_ending(name: &str) -> Option<&str> {
         }
     }
     let (rest, last) = name.rsplit_once('-')?;
-    let digits = |text: &str, count: usize| {
-        text.len() == count && text.bytes().all(|b| b.is_ascii_digit())
-    };
+    let digits =
+        |text: &str, count: usize| text.len() == count && text.bytes().all(|b| b.is_ascii_digit());
     // 2025-08-07, 08-2024, 05-20
     if let Some((before, middle)) = rest.rsplit_once('-')
         && digits(middle, 2)
@@ -140,7 +149,10 @@ mod tests {
             ("gpt-3.5-turbo-instruct:20230824-v2", "gpt-3-5-turbo-instruct"),
             ("ft:gpt-4o-mini-2024-07-18:acme::abc", "ft:gpt-4o-mini"),
             ("us.anthropic.claude-haiku-4-5-20251001-v1:0", "claude-haiku-4-5"),
-            ("arn:aws:bedrock:us-east-1:0123:inference-profile/us.anthropic.claude-3-7-sonnet-20250219-v1:0", "claude-3-7-sonnet"),
+            (
+                "arn:aws:bedrock:us-east-1:0123:inference-profile/us.anthropic.claude-3-7-sonnet-20250219-v1:0",
+                "claude-3-7-sonnet",
+            ),
             ("anthropic/claude-4.5-haiku-20251001", "claude-haiku-4-5"),
             ("claude-3-5-haiku@20241022", "claude-3-5-haiku"),
             ("models/gemini-2.5-flash-preview-05-20", "gemini-2-5-flash"),

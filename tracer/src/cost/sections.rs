@@ -2,8 +2,17 @@
 
 /// Makers whose models are known by their names alone.
 const MAKERS: &[&str] = &[
-    "openai", "anthropic", "gcp.gemini", "x_ai", "deepseek", "mistral_ai", "cohere", "moonshot_ai",
-    "zhipu", "minimax", "perplexity",
+    "openai",
+    "anthropic",
+    "gcp.gemini",
+    "x_ai",
+    "deepseek",
+    "mistral_ai",
+    "cohere",
+    "moonshot_ai",
+    "zhipu",
+    "minimax",
+    "perplexity",
 ];
 
 /// The provider whose model this is (`gen_ai.provider.name`), then where else to look; empty: what it

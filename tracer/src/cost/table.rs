@@ -12,7 +12,7 @@ use super::rates::{Over, Rates};
 use super::{litellm, sections};
 
 /// Rows of all providers together.
-pub const MAX_ROWS: usize = 100_000;
+const MAX_ROWS: usize = 100_000;
 /// Claude from 4.5 on costs a tenth more where a region is asked for.
 const REGIONAL: f64 = 1.1;
 

@@ -16,6 +16,7 @@ mod route;
 mod worker;
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -25,6 +26,7 @@ use anyhow::Context as _;
 
 use crate::ai::providers::{HostTable, kernel_hosts};
 use crate::correlate::Stage;
+use crate::cost;
 use crate::discover::scan::Scanner;
 use crate::kernel::OBJECT;
 use crate::kernel::drain::Tap;
@@ -56,6 +58,8 @@ pub struct Options {
     /// `None`: all cores but one.
     pub workers: Option<usize>,
     pub semconv: Semconv,
+    /// Over the built-in ones.
+    pub prices: Option<PathBuf>,
     pub heartbeat: Duration,
     /// End by itself after so long.
     pub duration: Option<Duration>,
@@ -67,6 +71,7 @@ impl Default for Options {
             ring_bytes: tracer_common::limits::RING_BYTES_DEFAULT,
             workers: None,
             semconv: Semconv::Latest,
+            prices: None,
             heartbeat: Duration::from_secs(30),
             duration: None,
         }
@@ -99,6 +104,7 @@ pub fn stream(
     programs.attach_process_events().context("attaching to the process tracepoints")?;
 
     let fingerprints = install::fingerprints().context("making a key")?;
+    let prices = cost::load::prices(options.prices.as_deref())?;
     let stop = Arc::new(AtomicBool::new(false));
     let ledger = Arc::new(Ledger::new(counters, drain.counts()));
     let verdicts = Arc::new(Mutex::new(verdicts));
@@ -142,7 +148,7 @@ pub fn stream(
     let run = RunInfo { host: host_name(), bpf_hash: object_hash(), semconv: options.semconv };
     let encoder = Encoder::new(run, WallClock::sample());
     let fanout = Fanout::start(outlets).context("starting the sinks")?;
-    let stage = Stage::new(fingerprints);
+    let stage = Stage::new(fingerprints, prices);
     let output =
         Output::new(encoder, fanout, processes, stage, Arc::clone(&ledger), options.heartbeat);
     let stopping = Arc::clone(&stop);

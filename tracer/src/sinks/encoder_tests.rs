@@ -33,6 +33,8 @@ fn call() -> Call {
         tools_offered: None,
         time_to_first_chunk: None,
         usage: Usage { input: Some(10), output: Some(0), cache_write: Some(3), ..Usage::default() },
+        service_tier: None,
+        reported_cost: None,
         usage_complete: true,
         method: "POST".into(),
         path: "/v1/chat/completions".into(),

@@ -56,6 +56,10 @@ impl Exchange {
             tools_offered: self.asked.tools,
             time_to_first_chunk,
             usage: self.learned.usage(),
+            service_tier: self.learned.tier.clone().or_else(|| self.asked.service_tier.clone()),
+            reported_cost: self.learned.reported_cost.or_else(|| {
+                headers.first("x-litellm-response-cost").and_then(|text| text.parse().ok())
+            }),
             usage_complete: whole,
             method: self.head.method.clone(),
             path: self.head.path().to_owned(),

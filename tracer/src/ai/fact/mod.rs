@@ -58,6 +58,11 @@ pub enum Fact {
     /// A called tool if the [`Fact::ItemKind`] beside it says that the item is one.
     ItemName,
     ItemKind,
+    /// How it was served.
+    Tier,
+    /// What it costs, in dollars; in xAI's ticks.
+    Cost,
+    CostTicks,
     /// Generated content, whatever kind: the first one ends the wait.
     Content,
     /// What the document is (`type`).
@@ -98,6 +103,9 @@ impl Fact {
                 | Self::Server(_)
                 | Self::Fingerprint
                 | Self::Kind
+                | Self::Tier
+                | Self::Cost
+                | Self::CostTicks
         )
     }
 }

@@ -107,6 +107,13 @@ impl Learned {
                 self.content |= text.is_some();
                 self.document.tool.name = text.map(str::to_owned);
             }
+            Fact::Tier => self.tier = text.map(str::to_owned).or(self.tier.take()),
+            Fact::Cost | Fact::CostTicks => {
+                let unit = if fact == Fact::Cost { 1.0 } else { 1e-10 };
+                if let Value::Number(n) = value {
+                    self.reported_cost = Some(n * unit);
+                }
+            }
             Fact::ToolIndex => self.document.tool.index = value.count(),
             Fact::ToolId => self.document.tool.id = text.map(str::to_owned),
             Fact::ItemName => self.item(level).name = text.map(str::to_owned),

@@ -40,6 +40,10 @@ fn usage(counts: &[Key]) -> Option<Fact> {
         [OutputTokens] => Count::Output,
         [CacheReadInputTokensSnake] => Count::CacheRead,
         [CacheCreationInputTokens] => Count::CacheWrite,
+        [CacheCreation, EphemeralHour] => Count::CacheWriteHour,
+        [ServerToolUse, WebSearchRequests] => Count::Searches,
+        [ServiceTier] => return Some(Fact::Tier),
+        [Cost] => return Some(Fact::Cost),
         [OutputTokensDetails, ThinkingTokens] => Count::Reasoning,
         _ => return None,
     }))

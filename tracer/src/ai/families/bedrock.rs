@@ -15,6 +15,7 @@ pub(super) const INVOKE: Answers =
 fn converse(keys: &[Key]) -> Option<Fact> {
     Some(match keys {
         [StopReasonCamel] => Fact::Finish,
+        [ServiceTierCamel, Type] => Fact::Tier,
         [Output, Message, Content, Item, ToolUse, Name] | [Start, ToolUse, Name] => Fact::Tool,
         [Output, Message, Content, Item, Text]
         | [Delta, Text]

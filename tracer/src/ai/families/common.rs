@@ -27,6 +27,7 @@ pub(super) fn usage(keys: &[Key]) -> Option<Fact> {
                 Count::CacheWrite
             }
             [AudioTokens] => Count::AudioInput,
+            [ImageTokens] => Count::ImageInput,
             _ => return None,
         },
         [CompletionTokensDetails | OutputTokensDetails | OutputTokenDetails, rest @ ..] => {
@@ -41,6 +42,10 @@ pub(super) fn usage(keys: &[Key]) -> Option<Fact> {
         [CacheReadInputTokensSnake] => return Some(Fact::Fallback(Count::CacheRead)),
         [CacheCreationInputTokens] => return Some(Fact::Fallback(Count::CacheWrite)),
         [ReasoningTokens] => Count::Reasoning,
+        // OpenRouter and its kin; Charm; Perplexity; xAI; Mistral.
+        [Cost] | [Cost, Usd | TotalCost] => return Some(Fact::Cost),
+        [CostInUsdTicks] => return Some(Fact::CostTicks),
+        [ServiceTier] => return Some(Fact::Tier),
         _ => return None,
     }))
 }

@@ -38,6 +38,7 @@ fn generate(keys: &[Key]) -> Option<Fact> {
             [CachedContentTokenCount] => Count::CacheRead,
             [ToolUsePromptTokenCount] => Count::ToolUse,
             [TotalTokenCount] => Count::Total,
+            [TrafficType | ServiceTierCamel] => return Some(Fact::Tier),
             _ => return None,
         }),
         // countTokens

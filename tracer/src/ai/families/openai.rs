@@ -79,6 +79,9 @@ pub(super) fn object(keys: &[Key]) -> Option<Fact> {
         [Id | ConversationId] => Some(Fact::Id),
         [Model | ModelVersionSnake] => Some(Fact::Model),
         [Usage, counts @ ..] => usage(counts),
+        [ServiceTier] => Some(Fact::Tier),
+        // Venice.
+        [Cost, Usd] => Some(Fact::Cost),
         // Aleph Alpha.
         [NumPromptTokens | InputTokensCamel | InputTokens | TotalTokensCamel] => {
             Some(Fact::Count(crate::ai::fact::Count::Input))

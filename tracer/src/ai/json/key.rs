@@ -264,6 +264,7 @@ keys! {
     TurnComplete "turnComplete" WORD;
     Type "type" WORD;
     Usage "usage" WORD;
+    Usd "usd" WORD;
     UsageMetadata "usageMetadata" WORD;
     Version "version" WORD;
     WebSearchRequests "web_search_requests" WORD;
