@@ -6,15 +6,12 @@ use serde_json::{Map, Value};
 
 use super::rates::{Over, Rates};
 use super::sections::from_litellm;
-use super::table::PriceError;
+use super::table::{Parsed, PriceError};
 
 /// Context lengths that its keys name, as `..._above_200k_tokens`.
 const LENGTHS: &[u64] = &[128, 200, 256, 272];
 
-pub(super) fn rows(
-    text: &str,
-    date: &str,
-) -> Result<Vec<(String, String, Rates, Arc<str>)>, PriceError> {
+pub(super) fn rows(text: &str, date: &str) -> Result<Vec<Parsed>, PriceError> {
     let models: Map<String, Value> = serde_json::from_str(text).map_err(|_| PriceError::Json)?;
     let as_of: Arc<str> = date.into();
     let rows = models.into_iter().filter_map(|(name, entry)| {

@@ -150,7 +150,8 @@ impl Rates {
     }
 }
 
-type Parsed = (String, String, Rates, Arc<str>);
+/// Provider, model, rates, and of when they are.
+pub(super) type Parsed = (String, String, Rates, Arc<str>);
 
 /// Rows of our own form.
 fn rows(text: &str, date: &str) -> Result<Vec<Parsed>, PriceError> {
