@@ -6,6 +6,7 @@ pub mod connection;
 pub mod fixture;
 pub mod golang;
 pub mod render;
+pub mod runtimes;
 pub mod simulator;
 
 pub mod sandbox;

@@ -7,6 +7,9 @@ pub const BUCKETS: [usize; 4] = [256, 1024, 4096, 16384];
 pub const MAX_CHUNK: usize = BUCKETS[3];
 /// Bytes per direction that go up from a flow nobody has decided about yet.
 pub const UNDECIDED_BYTES: u64 = 1024;
+/// The same where a library's server names cannot be seen: a whole answer may come before user space
+/// has read the request.
+pub const UNDECIDED_BYTES_UNNAMED: u64 = 64 * 1024;
 /// Most records one library call may produce (16 MiB of one `SSL_write`); the rest is a counted hole.
 pub const MAX_CHUNKS_PER_CALL: u32 = 1024;
 

@@ -3,9 +3,13 @@
 use aya_ebpf::cty::c_void;
 use aya_ebpf::helpers::generated::{bpf_ktime_get_boot_ns, bpf_loop, bpf_probe_read_user};
 use tracer_common::event::EventKind;
-use tracer_common::limits::{BUCKETS, MAX_CHUNK, MAX_CHUNKS_PER_CALL, UNDECIDED_BYTES};
+use tracer_common::limits::{
+    BUCKETS, MAX_CHUNK, MAX_CHUNKS_PER_CALL, UNDECIDED_BYTES, UNDECIDED_BYTES_UNNAMED,
+};
 use tracer_common::loss::Counter;
-use tracer_common::tls::{DataRecord, FlowEndRecord, FlowKey, FlowOpenRecord, FlowState, verdict};
+use tracer_common::tls::{
+    DataRecord, FlowEndRecord, FlowKey, FlowOpenRecord, FlowState, library, verdict,
+};
 
 use crate::config;
 use crate::emit::{self, Wake};
@@ -124,10 +128,15 @@ pub(crate) fn moved(
             return;
         }
         verdict::UNDECIDED => {
-            if sent >= UNDECIDED_BYTES {
+            let most = if key.library == library::RUSTLS {
+                UNDECIDED_BYTES_UNNAMED
+            } else {
+                UNDECIDED_BYTES
+            };
+            if sent >= most {
                 return;
             }
-            send = core::cmp::min(len, UNDECIDED_BYTES - sent);
+            send = core::cmp::min(len, most - sent);
             // SAFETY: as above.
             unsafe { (*state).sent_undecided[direction] = sent + send };
         }

@@ -35,6 +35,14 @@ pub(crate) static CALLS: LruHashMap<u64, Call> =
 pub(crate) static GO_CALLS: LruHashMap<GoCallKey, GoCall> =
     LruHashMap::with_max_entries(limits::MAX_GO_CALLS, 0);
 
+/// What a thread writes with rustls, and what it has decrypted. LRU: threads die inside calls.
+#[map]
+pub(crate) static RUSTLS_WRITES: LruHashMap<u64, RustlsWrite> =
+    LruHashMap::with_max_entries(limits::MAX_CALLS_IN_PROGRESS, 0);
+#[map]
+pub(crate) static RUSTLS_READS: LruHashMap<u64, RustlsRead> =
+    LruHashMap::with_max_entries(limits::MAX_CALLS_IN_PROGRESS, 0);
+
 /// Hashes of provider hosts and suffixes, filled by user space ([`tracer_common::sni`]).
 #[map]
 pub(crate) static HOSTS: HashMap<u64, u32> = HashMap::with_max_entries(limits::MAX_HOSTS, 0);
@@ -95,4 +103,28 @@ pub(crate) struct GoCall {
     pub on_stack: u32,
     /// [`tracer_common::tls::direction`] or [`Call::HANDSHAKE`].
     pub what: u32,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct RustlsWrite {
+    /// The connection's `CommonState`; 0 until it is known.
+    pub common: u64,
+    /// The data, or the slices of it.
+    pub buf: u64,
+    pub len: u64,
+    pub vectored: u64,
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct RustlsRead {
+    /// Where the result goes.
+    pub result: u64,
+    pub is_13: u64,
+    /// The plaintext, once it is there.
+    pub buf: u64,
+    pub len: u64,
+    /// First words of the message, the buffer's address among them.
+    pub message: [u64; 4],
 }

@@ -61,6 +61,8 @@ const TEST_PACKAGES: &[Package] = &[
 ];
 const GO_PACKAGES: &[Package] =
     &[Package { name: "golang-go", proof: "/usr/bin/go", why: "clients of the tests" }];
+const NPM_PACKAGES: &[Package] =
+    &[Package { name: "npm", proof: "/usr/bin/npm", why: "clients of the tests" }];
 const BENCH_PACKAGES: &[Package] = &[
     Package { name: "wrk", proof: "/usr/bin/wrk", why: "load for the bench" },
     Package { name: "bpftrace", proof: "/usr/bin/bpftrace", why: "the bench compares with it" },
@@ -98,6 +100,10 @@ pub(crate) fn ensure(need: Need) -> Result<()> {
             if !on_path("go") && !Path::new("/usr/local/go/bin/go").exists() {
                 install(GO_PACKAGES, &mut updated)?;
             }
+            if !on_path("npm") {
+                install(NPM_PACKAGES, &mut updated)?;
+            }
+            npm_packages()?;
             python_environment()?;
         }
         Need::Bench => {
@@ -124,6 +130,23 @@ fn python_environment() -> Result<()> {
     run(Command::new(folder.join("bin/python"))
         .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement"])
         .arg(&requirements))?;
+    Ok(std::fs::write(stamp, wanted)?)
+}
+
+/// Programs that npm packages ship, pinned, in `target/npm`; made anew when the pins change.
+fn npm_packages() -> Result<()> {
+    let wanted = std::fs::read_to_string(root().join("tests/programs/js/package.json"))?;
+    let folder = root().join("target/npm");
+    let stamp = folder.join("node_modules/.pins.json");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    eprintln!("xtask: installing Bun and Deno into target/npm");
+    std::fs::create_dir_all(&folder)?;
+    std::fs::write(folder.join("package.json"), &wanted)?;
+    let mut npm = Command::new("npm");
+    npm.current_dir(&folder).args(["install", "--no-audit", "--no-fund", "--loglevel", "error"]);
+    run(&mut npm)?;
     Ok(std::fs::write(stamp, wanted)?)
 }
 

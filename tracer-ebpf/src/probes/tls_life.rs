@@ -30,7 +30,7 @@ fn tls_ctrl(ctx: ProbeContext) -> u32 {
 }
 
 #[inline(always)]
-fn name_flow(ctx: &ProbeContext, handle: u64, address: u64) {
+pub(super) fn name_flow(ctx: &ProbeContext, handle: u64, address: u64) {
     let Some(who) = Identity::current() else { return };
     let Some(scratch) = SCRATCH.get_ptr_mut(0) else { return };
     // SAFETY: this CPU's scratch; programs do not migrate. The helper fails on a bad address.

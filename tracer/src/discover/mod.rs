@@ -10,6 +10,7 @@ pub mod libraries;
 pub mod maps;
 pub mod probe_point;
 pub mod scan;
+pub mod signature;
 
 use std::path::PathBuf;
 
@@ -34,6 +35,24 @@ pub enum Shape {
     Handshake,
     /// `int f(conn, ret)`: `SSL_get_error`, says whether a failure was the end.
     Error,
+    /// `int SSL_set_tlsext_host_name(conn, name)`.
+    BoringName,
+    /// `int SSL_do_handshake(conn)`: the connection is at its beginning.
+    BoringHandshake,
+    /// rustls: `write(connection, buf, len)`, results in two registers.
+    RustlsWrite,
+    RustlsWriteVectored,
+    /// `send_appdata_encrypt(common, ..)`, inside a write.
+    RustlsSend,
+    /// `decrypt(result, self, message, seq)` of TLS 1.2 and of 1.3.
+    RustlsDecrypt12,
+    RustlsDecrypt13,
+    /// `handle(result, self, context, message)` of an established connection.
+    RustlsTraffic,
+    /// The same on a server.
+    RustlsServer,
+    /// `drop(common)`
+    RustlsDrop,
     /// Go's `(c *Conn) Write(b []byte) (int, error)`, arguments in registers (1.17 and later).
     GoWrite,
     /// `(c *Conn) Read(b []byte) (int, error)`.
@@ -59,7 +78,18 @@ pub enum Shape {
 impl Shape {
     /// Whether the shape needs the function's return.
     pub const fn wants_return(self) -> bool {
-        !matches!(self, Self::Free | Self::Ctrl | Self::Mapped) && !self.is_go()
+        !matches!(
+            self,
+            Self::Free
+                | Self::Ctrl
+                | Self::BoringName
+                | Self::BoringHandshake
+                | Self::RustlsSend
+                | Self::RustlsTraffic
+                | Self::RustlsServer
+                | Self::RustlsDrop
+                | Self::Mapped
+        ) && !self.is_go()
     }
 
     /// Whether the shape is one of Go's: never a return probe.

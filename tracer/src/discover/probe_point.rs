@@ -36,7 +36,15 @@ const fn arguments(shape: Shape) -> &'static [Register] {
         Shape::WriteEx | Shape::ReadEx => &[RDI, RSI, RDX, RCX],
         Shape::WriteEx2 => &[RDI, RSI, RDX, RCX, R8],
         Shape::Ctrl => &[RDI, RSI, RDX, RCX],
-        Shape::Free | Shape::Handshake | Shape::Error => &[RDI],
+        Shape::Free | Shape::Handshake | Shape::BoringHandshake | Shape::Error => &[RDI],
+        Shape::RustlsWrite
+        | Shape::RustlsWriteVectored
+        | Shape::RustlsDecrypt12
+        | Shape::RustlsDecrypt13
+        | Shape::RustlsTraffic
+        | Shape::RustlsServer => &[RDI, RSI, RDX],
+        Shape::RustlsSend | Shape::RustlsDrop => &[RDI],
+        Shape::BoringName => &[RDI, RSI],
         // Go's own are chosen in `discover::go::abi`.
         _ => &[],
     }
@@ -73,6 +81,15 @@ pub fn choose(elf: &Elf<'_>, function: Function<'_>, shape: Shape) -> Option<Poi
     {
         return Some(point);
     }
+    entry(function, shape)
+}
+
+/// Chooses the place for a function that hands nothing over.
+pub fn within(function: Function<'_>, shape: Shape) -> Option<Point> {
+    emulated_in(function, shape, "").or_else(|| entry(function, shape))
+}
+
+fn entry(function: Function<'_>, shape: Shape) -> Option<Point> {
     let mut decoder = decoder(function);
     let first = decoder.decode();
     (!first.is_invalid()).then(|| Point {

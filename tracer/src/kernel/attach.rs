@@ -68,10 +68,12 @@ pub struct Programs {
     links: HashMap<FileId, Vec<Link>>,
 }
 
-const RETURN: &str = "tls_return";
-const RETURN_AT: &str = "tls_return_at";
+/// Return programs: for a return probe, and for plain probes at each `ret`.
+const RETURN: (&str, &str) = ("tls_return", "tls_return_at");
+const RUSTLS_WRITE_RETURN: (&str, &str) = ("rustls_write_return", "rustls_write_return_at");
+const RUSTLS_DECRYPT_RETURN: (&str, &str) = ("rustls_decrypt_return", "rustls_decrypt_return_at");
 
-/// Entry program of each shape. All that want a return share one.
+/// Entry program of each shape.
 const fn entry_program(shape: Shape) -> &'static str {
     match shape {
         Shape::Write => "tls_write",
@@ -83,6 +85,16 @@ const fn entry_program(shape: Shape) -> &'static str {
         Shape::Ctrl => "tls_ctrl",
         Shape::Handshake => "tls_handshake",
         Shape::Error => "tls_error",
+        Shape::BoringName => "boring_name",
+        Shape::BoringHandshake => "boring_handshake",
+        Shape::RustlsWrite => "rustls_write",
+        Shape::RustlsWriteVectored => "rustls_write_vectored",
+        Shape::RustlsSend => "rustls_send",
+        Shape::RustlsDecrypt12 => "rustls_decrypt_12",
+        Shape::RustlsDecrypt13 => "rustls_decrypt_13",
+        Shape::RustlsTraffic => "rustls_traffic",
+        Shape::RustlsServer => "rustls_server",
+        Shape::RustlsDrop => "rustls_drop",
         Shape::GoWrite => "go_write",
         Shape::GoRead => "go_read",
         Shape::GoClose => "go_close",
@@ -96,6 +108,21 @@ const fn entry_program(shape: Shape) -> &'static str {
         Shape::GoStackReturn => "go_stack_return",
         Shape::Mapped => "process_mapped",
     }
+}
+
+/// Programs of a shape's return. Most share one.
+const fn return_programs(shape: Shape) -> (&'static str, &'static str) {
+    match shape {
+        Shape::RustlsWrite | Shape::RustlsWriteVectored => RUSTLS_WRITE_RETURN,
+        Shape::RustlsDecrypt12 | Shape::RustlsDecrypt13 => RUSTLS_DECRYPT_RETURN,
+        _ => RETURN,
+    }
+}
+
+fn is_return(program: &str) -> bool {
+    [RETURN, RUSTLS_WRITE_RETURN, RUSTLS_DECRYPT_RETURN]
+        .iter()
+        .any(|(probe, at)| [*probe, *at].contains(&program))
 }
 
 impl Programs {
@@ -145,7 +172,7 @@ impl Programs {
             }
         }
         // The returns first: a call that is entered must be seen to return.
-        plan.sort_by_key(|step| step.program != RETURN && step.program != RETURN_AT);
+        plan.sort_by_key(|step| !is_return(step.program));
         let mut links = Vec::new();
         for step in &plan {
             match self.link(step, target) {
@@ -193,7 +220,7 @@ impl Programs {
             let point = Point { offset, cookie, hook };
             match plan.iter_mut().find(|step| step.program == program) {
                 // Two hooks that share a function share its return.
-                Some(step) if program == RETURN || program == RETURN_AT => {
+                Some(step) if is_return(program) => {
                     if step.points.iter().all(|known| known.offset != offset) {
                         step.points.push(point);
                     }
@@ -203,16 +230,17 @@ impl Programs {
             }
         };
         if hook.shape.wants_return() {
+            let (probe, at) = return_programs(hook.shape);
             if !hook.returns.is_empty() {
                 for offset in &hook.returns {
-                    add(RETURN_AT, *offset);
+                    add(at, *offset);
                 }
             } else if target.is_go {
                 return Err(AttachError::GoReturnProbe);
             } else if self.guard_returns {
                 return Err(AttachError::SeccompReturnProbe);
             } else {
-                add(RETURN, hook.offset);
+                add(probe, hook.offset);
             }
         }
         add(entry_program(hook.shape), hook.offset);

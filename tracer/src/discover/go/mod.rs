@@ -14,8 +14,6 @@ pub mod buildinfo;
 pub mod module;
 pub mod pclntab;
 
-use thiserror::Error;
-
 use self::abi::Abi;
 use self::pclntab::Pclntab;
 use super::elf::Function;
@@ -24,19 +22,16 @@ use super::probe_point::Point;
 use super::{Hook, Shape};
 
 /// Why a Go program's TLS is not probed.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GoError {
-    #[error("go_machine_not_supported")]
+    /// Code of this machine is not disassembled.
     Machine,
-    #[error("go_symbol_table_not_found")]
     NoTable,
-    #[error("go_text_start_not_found")]
+    /// None of the candidates leads to functions.
     NoText,
-    #[error("go_function_not_found")]
     NoFunction,
-    #[error("go_code_not_understood")]
+    /// A function does not begin or does not decode as Go's do.
     Code,
-    #[error("go_abi_contradicts_version")]
     Version,
 }
 
@@ -80,6 +75,9 @@ pub struct Found<'a> {
 /// [`GoError`] where the file is a Go program that has `crypto/tls` and it cannot be probed safely.
 /// `Ok(None)`: it has no `crypto/tls`.
 pub fn locate<'a>(image: &Image<'a>) -> Result<Option<Found<'a>>, GoError> {
+    if !is_go(image) {
+        return Ok(None);
+    }
     if !image.is_x86_64 {
         return Err(GoError::Machine);
     }

@@ -1,8 +1,10 @@
 //! The TLS libraries we can read: one row each. To add one of a known calling shape, add a file and a line.
 
+mod boringssl;
 mod go;
 mod linker;
 mod openssl;
+mod rustls;
 
 use crate::discover::elf::Elf;
 use crate::discover::image::Image;
@@ -36,7 +38,7 @@ pub struct Resolver {
 }
 
 /// Sorted by name.
-pub const RESOLVERS: &[Resolver] = &[go::GO];
+pub const RESOLVERS: &[Resolver] = &[boringssl::BORINGSSL, go::GO, rustls::RUSTLS];
 
 /// Whether any library wants a symbol.
 pub fn wants(symbol: &str) -> bool {
