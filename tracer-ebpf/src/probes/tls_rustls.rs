@@ -1,6 +1,8 @@
 //! rustls: methods of traits, by the Rust ABI as x86-64 has it (slices and small results in two
 //! registers; large results through a pointer in the first).
 
+use aya_ebpf::cty::c_void;
+use aya_ebpf::helpers::generated::bpf_loop;
 use aya_ebpf::helpers::{bpf_get_current_pid_tgid, bpf_probe_read_user};
 use aya_ebpf::macros::{uprobe, uretprobe};
 use aya_ebpf::programs::{ProbeContext, RetProbeContext};
@@ -12,7 +14,9 @@ use crate::maps::{FLOWS, RUSTLS_READS, RUSTLS_WRITES, RustlsRead, RustlsWrite};
 use crate::{config, emit, flow};
 
 /// Slices of one vectored write that are followed.
-const MAX_SLICES: u64 = 16;
+const MAX_SLICES: u64 = 64;
+/// The same on kernels without `bpf_loop`.
+const SLICES_WITHOUT_LOOP: u64 = 2;
 /// A record of TLS is no longer, with all that comes with it.
 const MAX_RECORD: u64 = 18_432;
 /// `ContentType::ApplicationData` on the wire (RFC 8446 §5.1): in TLS 1.3 it follows the plaintext.
@@ -109,25 +113,57 @@ fn end_write((error, moved): (u64, u64)) {
         flow::moved(state, &key, who, outbound, write.buf, moved);
         return;
     }
-    let mut left = moved;
-    for slice in 0..MAX_SLICES {
-        if slice >= write.len || left == 0 {
-            break;
+    let mut slices = Slices { key, who, at: write.buf, count: write.len, left: moved };
+    if config::get().has_loop == 1 {
+        let rounds = core::cmp::min(slices.count, MAX_SLICES) as u32;
+        // SAFETY: the callback has the kernel's signature and `slices` outlives the call.
+        unsafe {
+            bpf_loop(rounds, send_slice as *mut c_void, core::ptr::from_mut(&mut slices).cast(), 0)
+        };
+    } else {
+        for index in 0..SLICES_WITHOUT_LOOP {
+            if send_slice(index, core::ptr::from_mut(&mut slices).cast()) != 0 {
+                break;
+            }
         }
-        let at = write.buf + 16 * slice;
-        let (Some(buf), Some(len)) = (word(at), word(at + 8)) else { break };
-        let len = core::cmp::min(len, left);
-        if len > 0 {
-            flow::moved(state, &key, who, outbound, buf, len);
-        }
-        left -= len;
     }
-    if left > 0 {
+    if slices.left > 0 {
         emit::count(Counter::CallTooLong, 1);
-        emit::count(Counter::BytesLost, left);
+        emit::count(Counter::BytesLost, slices.left);
         // SAFETY: a live map value: the hole shows in the offsets.
-        unsafe { (*state).bytes[0] += left };
+        unsafe { (*state).bytes[outbound] += slices.left };
     }
+}
+
+/// What is left of a vectored write. Lives on the stack; the loop callback gets its address.
+#[repr(C)]
+struct Slices {
+    key: FlowKey,
+    who: Identity,
+    at: u64,
+    count: u64,
+    left: u64,
+}
+
+/// Sends the `index`th slice. Shape of a `bpf_loop` callback: 0 goes on.
+#[inline(never)]
+extern "C" fn send_slice(index: u64, context: *mut c_void) -> i64 {
+    // SAFETY: both callers pass the address of a live `Slices`.
+    let slices = unsafe { &mut *context.cast::<Slices>() };
+    if index >= slices.count || slices.left == 0 {
+        return 1;
+    }
+    let at = slices.at + 16 * index;
+    let (Some(buf), Some(len)) = (word(at), word(at + 8)) else { return 1 };
+    let len = core::cmp::min(len, slices.left);
+    slices.left -= len;
+    if len > 0
+        && let Some(state) = FLOWS.get_ptr_mut(slices.key)
+    {
+        let outbound = usize::from(direction::OUTBOUND);
+        flow::moved(state, &slices.key, slices.who, outbound, buf, len);
+    }
+    0
 }
 
 /// `MessageDecrypter::decrypt(&mut self, message, seq) -> Result<plain, Error>` of TLS 1.3.
