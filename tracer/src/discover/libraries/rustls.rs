@@ -28,6 +28,11 @@ const SOURCES: &[u8] = b"/rustls-0.";
 /// Copies of one function that separate compilation leaves.
 const MAX_HOOKS: usize = 64;
 
+const DROPS: [&str; 2] = [
+    "core::ptr::drop_in_place<rustls::common_state::CommonState>",
+    "core::ptr::drop_in_place::<rustls::common_state::CommonState>",
+];
+
 /// What a function is to us, by its demangled name without hashes.
 fn shape_of(name: &str) -> Option<Shape> {
     let sink = name.starts_with("<rustls::conn::ConnectionCommon<");
@@ -41,7 +46,7 @@ fn shape_of(name: &str) -> Option<Shape> {
         _ if common && name.ends_with("::buffer_plaintext") => Shape::RustlsSend,
         _ if common && name.ends_with("::send_some_plaintext") => Shape::RustlsSend,
         _ if common && name.ends_with("::send_appdata_encrypt") => Shape::RustlsSend,
-        _ if common && name.starts_with("core::ptr::drop_in_place<rustls::") => Shape::RustlsDrop,
+        _ if DROPS.contains(&name) => Shape::RustlsDrop,
         _ if decrypts && name.to_ascii_lowercase().contains("tls13") => Shape::RustlsDecrypt13,
         _ if decrypts => Shape::RustlsDecrypt12,
         _ if traffic && name.contains("rustls::client::") => Shape::RustlsTraffic,
@@ -107,12 +112,48 @@ mod tests {
     #[test]
     fn functions_are_told_by_either_mangling() {
         let shape = |mangled: &str| shape_of(&format!("{:#}", rustc_demangle::demangle(mangled)));
-        let legacy = "_ZN114_$LT$rustls..conn..ConnectionCommon$LT$T$GT$$u20$as$u20$rustls..conn..connection..PlaintextSink$GT$5write17h0123456789abcdefE";
-        assert_eq!(shape(legacy), Some(Shape::RustlsWrite));
+        let cases = [
+            // As rustc 1.95 makes them.
+            (
+                "_ZN99_$LT$rustls..conn..ConnectionCommon$LT$T$GT$$u20$as$u20$rustls..conn..connection..PlaintextSink$GT$5write17hcecf4653e6deb492E",
+                Shape::RustlsWrite,
+            ),
+            (
+                "_ZN6rustls12common_state11CommonState20send_appdata_encrypt17ha402caecedd6407cE.llvm.11381054860725367443",
+                Shape::RustlsSend,
+            ),
+            (
+                "_RNvXs7_NtNtCs4A2Wnnj4P5c_6rustls4conn10connectionINtB7_16ConnectionCommonNtNtNtB9_6client11client_conn20ClientConnectionDataENtB5_13PlaintextSink5writeCscQIiDmwa1tH_3r23",
+                Shape::RustlsWrite,
+            ),
+            (
+                "_RNvMNtCs4A2Wnnj4P5c_6rustls12common_stateNtB2_11CommonState20send_appdata_encrypt.llvm.13314593594826784952",
+                Shape::RustlsSend,
+            ),
+            (
+                "_RNvXs3_NtNtNtCs4A2Wnnj4P5c_6rustls6crypto4ring5tls13NtB5_21Tls13MessageDecrypterNtNtB9_6cipher16MessageDecrypter7decrypt",
+                Shape::RustlsDecrypt13,
+            ),
+            (
+                "_RNvXs0_NtNtNtCs4A2Wnnj4P5c_6rustls6crypto4ring5tls12NtB5_19GcmMessageDecrypterNtNtB9_6cipher16MessageDecrypter7decrypt",
+                Shape::RustlsDecrypt12,
+            ),
+            (
+                "_RNvXs9_NtNtCs4A2Wnnj4P5c_6rustls6client5tls13NtB5_13ExpectTrafficINtNtB9_12common_state5StateNtNtB7_11client_conn20ClientConnectionDataE6handle",
+                Shape::RustlsTraffic,
+            ),
+            (
+                "_RINvNtCsgEmfK2I1SDS_4core3ptr13drop_in_placeNtNtCs4A2Wnnj4P5c_6rustls12common_state11CommonStateECscQIiDmwa1tH_3r23",
+                Shape::RustlsDrop,
+            ),
+        ];
+        for (mangled, expected) in cases {
+            assert_eq!(shape(mangled), Some(expected), "{:#}", rustc_demangle::demangle(mangled));
+        }
+        let invalid = "_RNvXsc_NtNtCs4A2Wnnj4P5c_6rustls6crypto6cipherNtB5_23InvalidMessageDecrypterNtB5_16MessageDecrypter7decrypt.llvm.15622942703586925672";
+        assert_eq!(shape(invalid), None);
         let decrypt = "<rustls::crypto::aws_lc_rs::tls13::AeadMessageDecrypter as rustls::crypto::cipher::MessageDecrypter>::decrypt";
         assert_eq!(shape_of(decrypt), Some(Shape::RustlsDecrypt13));
-        let v0 = "_RNvMs_NtCs1234_6rustls12common_stateNtB4_11CommonState20send_appdata_encrypt";
-        assert_eq!(shape(v0), Some(Shape::RustlsSend));
         assert_eq!(shape_of("rustls::common_state::CommonState::send_msg"), None);
     }
 }
