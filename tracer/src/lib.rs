@@ -30,6 +30,8 @@ pub mod correlate;
 pub mod cost;
 pub mod record;
 pub mod recording;
+pub mod spool;
+
 pub mod sinks;
 
 pub mod reader;
