@@ -34,6 +34,7 @@ pub mod spool;
 
 pub mod sinks;
 
+pub mod meters;
 pub mod reader;
 pub mod store;
 pub mod terminal;
@@ -43,6 +44,7 @@ pub mod report;
 pub mod tui;
 
 pub mod cli;
+pub mod daemon;
 pub mod doctor;
 pub mod replay;
 pub mod run;

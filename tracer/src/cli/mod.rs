@@ -1,10 +1,12 @@
 //! The command line: what a person types, and what comes back as an exit code. One file per subcommand.
 
+mod config;
 mod decoding;
 mod doctor;
 mod prices;
 mod record;
 mod replay;
+mod run;
 mod schema;
 mod stream;
 
@@ -33,6 +35,8 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run as a service: events to the configured sinks, metrics, health, event socket
+    Run(run::RunArgs),
     /// Print events as they happen, one JSON object a line
     Stream(stream::StreamArgs),
     /// Record what happens to a file, for `replay`
@@ -47,6 +51,8 @@ enum Command {
     Prices(prices::PricesArgs),
     /// Say whether this host can run aitrace, and the one thing to fix if not
     Doctor(doctor::DoctorArgs),
+    /// Check or print the configuration
+    Config(config::ConfigArgs),
     /// Print the JSON Schema of the events
     Schema,
 }
@@ -55,6 +61,7 @@ impl Cli {
     /// Does what was asked for.
     pub fn run(self) -> ExitCode {
         let result = match self.command {
+            Command::Run(run) => run.run(),
             Command::Stream(stream) => stream.run(),
             Command::Record(record) => record.run(),
             Command::Replay(replay) => replay.run(),
@@ -62,6 +69,7 @@ impl Cli {
             Command::Report(report) => report.run(),
             Command::Prices(prices) => prices.run(),
             Command::Doctor(doctor) => return doctor.run(),
+            Command::Config(config) => config.run(),
             Command::Schema => schema::run(),
         };
         match result {

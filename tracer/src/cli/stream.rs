@@ -55,6 +55,7 @@ impl StreamArgs {
             prices: self.decoding.prices.clone(),
             heartbeat: Duration::from_secs(self.heartbeat),
             duration: self.duration.map(Duration::from_secs),
+            ..run::Options::default()
         }
     }
 

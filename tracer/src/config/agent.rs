@@ -1,5 +1,7 @@
 //! `[agent]`: the run itself.
 
+use std::path::PathBuf;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -36,11 +38,25 @@ pub struct Agent {
     pub heartbeat_s: u64,
     /// OpenTelemetry names to use.
     pub semconv: Convention,
+    /// Lock and event socket.
+    pub runtime_dir: PathBuf,
+    /// Spools and history.
+    pub state_dir: PathBuf,
+    /// Seconds that sinks may take to empty their queues at the end.
+    pub drain_s: u64,
 }
 
 impl Default for Agent {
     fn default() -> Self {
-        Self { ring_mib: 16, workers: None, heartbeat_s: 30, semconv: Convention::Latest }
+        Self {
+            ring_mib: 16,
+            workers: None,
+            heartbeat_s: 30,
+            semconv: Convention::Latest,
+            runtime_dir: "/run/aitrace".into(),
+            state_dir: "/var/lib/aitrace".into(),
+            drain_s: 10,
+        }
     }
 }
 

@@ -23,7 +23,9 @@ impl ConfigError {
         let before = text.get(..start).unwrap_or_default();
         let line = before.matches('\n').count() + 1;
         let mut message = explain(error.message());
-        if let Some(section) = section(before) {
+        // The line itself may be the header.
+        let end = text[before.len()..].find('\n').map_or(text.len(), |at| before.len() + at);
+        if let Some(section) = section(&text[..end]) {
             message = format!("in [{section}]: {message}");
         }
         Self::InFile { path: path.to_owned(), line, message }

@@ -8,7 +8,9 @@
 
 mod agent;
 mod error;
+mod http;
 mod overlay;
+mod sinks;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -20,6 +22,8 @@ use crate::ai::providers::HostTable;
 
 pub use self::agent::{Agent, Convention};
 pub use self::error::ConfigError;
+pub use self::http::Http;
+pub use self::sinks::{FileSink, SinkConfig};
 
 pub const DEFAULT_FILE: &str = "/etc/aitrace/config.toml";
 
@@ -31,6 +35,10 @@ pub struct Config {
     /// Hosts that are a provider's although no table knows them: `"ai.corp.example" = "openai"`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub hosts: BTreeMap<String, String>,
+    pub http: Http,
+    /// None: the file of the default configuration.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sink: Vec<SinkConfig>,
 }
 
 impl Config {
@@ -80,7 +88,29 @@ impl Config {
         let wrong = |key: &str, why: String| ConfigError::wrong(path, key, why);
         self.agent.check().map_err(|(key, why)| wrong(key, why))?;
         self.host_table().map_err(|(host, why)| wrong(&format!("hosts.{host}"), why))?;
+        for (index, sink) in self.sink.iter().enumerate() {
+            let place = format!("sink[{index}]");
+            sink.check().map_err(|(key, why)| wrong(&format!("{place}.{key}"), why))?;
+            if self.sink[..index].iter().any(|other| other.name() == sink.name()) {
+                let why = format!("`{}` is another sink's name", sink.name());
+                return Err(wrong(&format!("{place}.name"), why));
+            }
+        }
         Ok(())
+    }
+
+    /// The sinks of the file; a file of events when it has none.
+    pub fn sinks(&self) -> Vec<SinkConfig> {
+        if self.sink.is_empty() {
+            return vec![SinkConfig::File(FileSink::default())];
+        }
+        self.sink.clone()
+    }
+
+    /// The same with secrets unreadable, to be shown.
+    #[must_use]
+    pub fn masked(&self) -> Self {
+        self.clone()
     }
 
     /// The hosts of the file, added to the known ones.

@@ -37,6 +37,8 @@ fn what_is_wrong_is_named_with_its_place() {
     assert_eq!(error, "c.toml: agent.ring_mib: a power of two from 1 to 1024");
     let error = parse("[agent]\nworkers = \"x\"\n", &[]).unwrap_err();
     assert!(error.starts_with("c.toml:2:"), "{error}");
+    let error = parse("[http]\n[[sink]]\ntype = \"file\"\npth = \"/x\"\n", &[]).unwrap_err();
+    assert_eq!(error, "c.toml:2: in [sink]: unknown key `pth`; did you mean `path`?");
     let error = parse("[hosts]\n\"ai.example\" = \"opnai\"\n", &[]).unwrap_err();
     assert!(error.starts_with("c.toml: hosts.ai.example:"), "{error}");
 }

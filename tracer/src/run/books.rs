@@ -28,6 +28,8 @@ pub(super) struct Ledger {
     pub(super) verdicts_failed: Counter,
     pub(super) processes_unknown: Counter,
     pub(super) events_not_encoded: Counter,
+    /// Rounds of the output: it stands still when the run hangs.
+    pub(super) turns: Counter,
     gaps: AtomicU64,
     gap_bytes: AtomicU64,
     flows_evicted: AtomicU64,
@@ -51,6 +53,7 @@ impl Ledger {
             verdicts_failed: Counter::default(),
             processes_unknown: Counter::default(),
             events_not_encoded: Counter::default(),
+            turns: Counter::default(),
             gaps: AtomicU64::new(0),
             gap_bytes: AtomicU64::new(0),
             flows_evicted: AtomicU64::new(0),

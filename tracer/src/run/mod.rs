@@ -34,8 +34,9 @@ use crate::kernel::load::{Kernel, KernelOptions};
 use crate::keyed::install;
 use crate::sinks::clock::WallClock;
 use crate::sinks::encoder::{Encoder, RunInfo};
+use crate::sinks::file;
 use crate::sinks::names::Semconv;
-use crate::sinks::worker::{Fanout, Outlet};
+use crate::sinks::worker::{Fanout, Outlet, SharedFanout};
 
 use self::books::Ledger;
 use self::discovery::Discovery;
@@ -63,6 +64,8 @@ pub struct Options {
     pub heartbeat: Duration,
     /// End by itself after so long.
     pub duration: Option<Duration>,
+    /// How long sinks may take to empty their queues at the end.
+    pub drain: Duration,
 }
 
 impl Default for Options {
@@ -74,20 +77,58 @@ impl Default for Options {
             prices: None,
             heartbeat: Duration::from_secs(30),
             duration: None,
+            drain: Duration::from_secs(10),
         }
     }
 }
 
-/// Loads, attaches and streams events to the sinks until a signal, the end of the duration, or the
-/// end of a vital sink. `tap` sees the ring's records.
+/// Who looks after a run that goes on for long.
+pub trait Supervisor {
+    /// Everything is attached.
+    fn ready(&mut self);
+    /// SIGHUP.
+    fn reload(&mut self);
+    /// About every second; whether events are still handed on.
+    fn turn(&mut self, alive: bool);
+    /// The end has begun.
+    fn stopping(&mut self);
+}
+
+/// Streams events to the sinks until a signal, the end of the duration, or the end of a vital sink.
+/// `tap` sees the ring's records.
 ///
 /// # Errors
-/// [`crate::kernel::load::LoadError`] inside, when the kernel side cannot run; what a vital sink says.
+/// As [`serve`].
 pub fn stream(
     options: &Options,
     hosts: Arc<HostTable>,
     outlets: Vec<Outlet>,
     tap: Option<Tap>,
+) -> anyhow::Result<()> {
+    let fanout = Fanout::start(outlets).context("starting the sinks")?;
+    run(options, hosts, Arc::new(Mutex::new(fanout)), tap, None)
+}
+
+/// The same for a service: sinks may change meanwhile, and `supervisor` is told what happens.
+///
+/// # Errors
+/// [`crate::kernel::load::LoadError`] inside, when the kernel side cannot run; what a vital sink says.
+pub fn serve(
+    options: &Options,
+    hosts: Arc<HostTable>,
+    fanout: SharedFanout,
+    tap: Option<Tap>,
+    supervisor: &mut dyn Supervisor,
+) -> anyhow::Result<()> {
+    run(options, hosts, fanout, tap, Some(supervisor))
+}
+
+fn run(
+    options: &Options,
+    hosts: Arc<HostTable>,
+    fanout: SharedFanout,
+    tap: Option<Tap>,
+    mut supervisor: Option<&mut dyn Supervisor>,
 ) -> anyhow::Result<()> {
     let own = hosts.kernel_hosts().map(|(name, exact)| (Cow::Owned(name.to_owned()), exact));
     let ring = KernelOptions {
@@ -147,16 +188,23 @@ pub fn stream(
 
     let run = RunInfo { host: host_name(), bpf_hash: object_hash(), semconv: options.semconv };
     let encoder = Encoder::new(run, WallClock::sample());
-    let fanout = Fanout::start(outlets).context("starting the sinks")?;
     let stage = Stage::new(fingerprints, prices);
     let output =
         Output::new(encoder, fanout, processes, stage, Arc::clone(&ledger), options.heartbeat);
-    let stopping = Arc::clone(&stop);
+    let (stopping, drain_for) = (Arc::clone(&stop), options.drain);
     let output = thread::Builder::new()
         .name("output".into())
-        .spawn(move || output.run(&calls, &stopping))?;
+        .spawn(move || output.run(&calls, &stopping, drain_for))?;
 
-    wait(options.duration, &stop, || output.is_finished())?;
+    if let Some(supervisor) = &mut supervisor {
+        supervisor.ready();
+    }
+    let mut last_turns = 0;
+    let alive = || {
+        let turns = ledger.turns.get();
+        std::mem::replace(&mut last_turns, turns) != turns
+    };
+    wait(options.duration, &stop, || output.is_finished(), alive, supervisor)?;
     stop.store(true, Ordering::Release);
     let mut panicked = drain.join().is_err();
     for worker in worker_threads {
@@ -178,6 +226,8 @@ fn wait(
     duration: Option<Duration>,
     stop: &AtomicBool,
     output_ended: impl Fn() -> bool,
+    mut alive: impl FnMut() -> bool,
+    mut supervisor: Option<&mut dyn Supervisor>,
 ) -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -195,14 +245,41 @@ fn wait(
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
         };
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            () = end => {}
-            () = ended => {}
+        // Only a service is told to reload: a terminal that hangs up ends everything else.
+        let signals = supervisor.is_some();
+        let mut hangup = signals.then(|| signal(SignalKind::hangup())).transpose()?;
+        let mut reopen = signals.then(|| signal(SignalKind::user_defined1())).transpose()?;
+        let mut second = tokio::time::interval(Duration::from_secs(1));
+        tokio::pin!(end, ended);
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => break,
+                _ = terminate.recv() => break,
+                () = &mut end => break,
+                () = &mut ended => break,
+                _ = received(&mut hangup) => if let Some(s) = &mut supervisor { s.reload() },
+                _ = received(&mut reopen) => file::reopen(),
+                _ = second.tick() => if let Some(s) = &mut supervisor { s.turn(alive()) },
+            }
+        }
+        if let Some(supervisor) = &mut supervisor {
+            supervisor.stopping();
         }
         Ok(())
     })
+}
+
+/// The next signal; never, of one that is not listened to.
+async fn received(signal: &mut Option<tokio::signal::unix::Signal>) {
+    match signal {
+        Some(signal) => drop(signal.recv().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// Version and kernel side, for machines and people.
+pub fn version() -> String {
+    format!("aitrace {} (bpf {})", env!("CARGO_PKG_VERSION"), object_hash())
 }
 
 /// What this host calls itself.

@@ -14,17 +14,14 @@ use crate::correlate::Stage;
 use crate::record::{Heartbeat, Record};
 use crate::sinks::clock::{self, WallClock};
 use crate::sinks::encoder::Encoder;
-use crate::sinks::worker::{Ended, Fanout};
+use crate::sinks::worker::{Ended, SharedFanout, lock};
 
 /// Process events are taken in at least so often.
 const TICK: Duration = Duration::from_millis(200);
 
-/// How long sinks may take to empty their queues at the end.
-const DRAIN: Duration = Duration::from_secs(10);
-
 pub(super) struct Output {
     encoder: Encoder,
-    fanout: Fanout,
+    fanout: SharedFanout,
     processes: Consumer,
     owners: Owners,
     stage: Stage,
@@ -37,7 +34,7 @@ pub(super) struct Output {
 impl Output {
     pub(super) fn new(
         encoder: Encoder,
-        fanout: Fanout,
+        fanout: SharedFanout,
         processes: Consumer,
         stage: Stage,
         ledger: Arc<Ledger>,
@@ -49,17 +46,25 @@ impl Output {
     }
 
     /// Runs until the workers are gone, or a vital sink is: that stops the run.
-    pub(super) fn run(mut self, calls: &Receiver<Box<Call>>, stop: &AtomicBool) -> io::Result<()> {
+    pub(super) fn run(
+        mut self,
+        calls: &Receiver<Box<Call>>,
+        stop: &AtomicBool,
+        drain: Duration,
+    ) -> io::Result<()> {
         if self.take(calls) == Err(Ended) {
             stop.store(true, Ordering::Release);
         }
-        self.fanout.finish(DRAIN)
+        // Taken out first: who asks for the books meanwhile is not held up.
+        let mut fanout = std::mem::take(&mut *lock(&self.fanout));
+        fanout.finish(drain)
     }
 
     fn take(&mut self, calls: &Receiver<Box<Call>>) -> Result<(), Ended> {
         self.beat()?;
         let mut next = Instant::now() + self.heartbeat;
         loop {
+            self.ledger.turns.add(1);
             match calls.recv_timeout(TICK) {
                 Ok(call) => self.call(*call)?,
                 Err(RecvTimeoutError::Timeout) => self.take_processes(),
@@ -99,7 +104,7 @@ impl Output {
 
     fn beat(&mut self) -> Result<(), Ended> {
         let mut books = self.ledger.books();
-        books.sinks = self.fanout.books();
+        books.sinks = lock(&self.fanout).books();
         let heartbeat =
             Heartbeat { at: clock::now(), uptime_s: self.started.elapsed().as_secs_f64(), books };
         self.emit(Record::Heartbeat(Box::new(heartbeat)))
@@ -107,7 +112,7 @@ impl Output {
 
     fn emit(&mut self, record: Record) -> Result<(), Ended> {
         match self.encoder.encode(record) {
-            Ok(event) => self.fanout.send(&event),
+            Ok(event) => lock(&self.fanout).send(&event),
             Err(error) => {
                 self.ledger.events_not_encoded.add(1);
                 tracing::error!(%error, "an event cannot be written");

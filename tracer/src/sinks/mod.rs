@@ -9,11 +9,17 @@
 
 pub mod clock;
 pub mod encoder;
+pub mod file;
+pub mod journald;
 pub mod jsonl;
 pub mod names;
 pub mod queue;
 pub mod recording;
 pub mod schema;
+pub mod socket;
+pub mod syslog;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod worker;
 
 use std::io;

@@ -1,6 +1,7 @@
 //! The bounded queue in front of a sink, and what happens when it is full.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -66,6 +67,7 @@ struct State {
 pub struct Queue {
     limits: Limits,
     state: Mutex<State>,
+    troubled: AtomicBool,
     came: Condvar,
     left: Condvar,
     pub counters: Counters,
@@ -80,6 +82,7 @@ impl Queue {
         Self {
             limits,
             state: Mutex::default(),
+            troubled: AtomicBool::new(false),
             came: Condvar::new(),
             left: Condvar::new(),
             counters: Counters::default(),
@@ -173,6 +176,15 @@ impl Queue {
         state.events.clear();
         state.bytes = 0;
         self.left.notify_all();
+    }
+
+    /// The sink behind said no the last time.
+    pub fn is_troubled(&self) -> bool {
+        self.troubled.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_troubled(&self, troubled: bool) {
+        self.troubled.store(troubled, Ordering::Relaxed);
     }
 
     /// Waits for `pause`, or until the queue is closed.

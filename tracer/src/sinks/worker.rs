@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -107,6 +107,21 @@ impl Fanout {
         result
     }
 
+    /// Lets a sink go, which may empty its queue for `patience`.
+    pub fn remove(&mut self, name: &str, patience: Duration) {
+        let (leaving, staying) = self.ports.drain(..).partition(|port| port.name == name);
+        self.ports = staying;
+        let mut leaving = Self { ports: leaving };
+        if let Err(error) = leaving.finish(patience) {
+            tracing::error!(sink = name, %error, "ended badly");
+        }
+    }
+
+    /// Whether a sink is at work whose last attempt did not fail.
+    pub fn has_usable_sink(&self) -> bool {
+        self.ports.iter().any(|port| !port.thread.is_finished() && !port.queue.is_troubled())
+    }
+
     /// The books of each sink, by name.
     pub fn books(&self) -> BTreeMap<String, StageBooks> {
         self.ports.iter().map(|port| (port.name.clone(), port.queue.counters.books())).collect()
@@ -143,6 +158,14 @@ impl Fanout {
         }
         result
     }
+}
+
+/// Sinks that can change while events flow.
+pub type SharedFanout = Arc<Mutex<Fanout>>;
+
+/// The fan-out, whoever panicked while holding it.
+pub fn lock(fanout: &SharedFanout) -> MutexGuard<'_, Fanout> {
+    fanout.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Worker {
@@ -191,7 +214,13 @@ impl Worker {
         let mut pause = FIRST_PAUSE;
         loop {
             let ending = self.queue.is_closed();
-            let Err(error) = action(&mut *self.sink) else { return Ok(()) };
+            let Err(error) = action(&mut *self.sink) else {
+                if pause != FIRST_PAUSE {
+                    self.queue.set_troubled(false);
+                    tracing::warn!(sink = self.sink.name(), "takes events again");
+                }
+                return Ok(());
+            };
             self.queue.counters.errors.add(1);
             // Asked once more after the end of the events, then never again.
             let last = self.vital || ending;
@@ -199,6 +228,7 @@ impl Worker {
                 self.queue.counters.unsent.add(held.taken + held.waiting);
                 return Err(error);
             }
+            self.queue.set_troubled(true);
             if pause == FIRST_PAUSE {
                 tracing::warn!(sink = self.sink.name(), %error, "will be tried again");
             }
