@@ -4,6 +4,7 @@
 pub mod alone;
 pub mod connection;
 pub mod fixture;
+pub mod go_stress;
 pub mod golang;
 pub mod render;
 pub mod runtimes;

@@ -3,6 +3,7 @@
 mod bench;
 mod command;
 mod fuzz;
+mod go_stress;
 mod run;
 mod setup;
 mod test;
@@ -31,6 +32,8 @@ enum Command {
     Bench(bench::Args),
     /// Fuzz every parser, 60 seconds each
     Fuzz(fuzz::Args),
+    /// A Go program under stress and the agent: a million calls, none lost (root)
+    GoStress(go_stress::Args),
     /// Set up and pass every check and test
     Test(test::Args),
 }
@@ -43,6 +46,7 @@ fn main() -> anyhow::Result<()> {
         Command::Run(args) => run::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
+        Command::GoStress(args) => go_stress::run(&args),
         Command::Test(args) => test::run(&args),
     }
 }
