@@ -51,6 +51,16 @@ pub enum EventKind {
     FlowEnd = 18,
     /// [`crate::tls::HandshakeRecord`]
     Handshake = 19,
+    /// [`crate::socket::SocketRecord`]: a process begins to connect.
+    SocketConnect = 32,
+    /// The peer answered.
+    SocketEstablished = 33,
+    /// Over, or never came to be.
+    SocketClosed = 34,
+    /// A process listens.
+    SocketListen = 35,
+    /// [`crate::socket::FlowSocketRecord`]
+    FlowSocket = 36,
     /// [`crate::gpu::GpuCallRecord`]
     GpuCall = 48,
     /// [`crate::gpu::GpuCloseRecord`]
@@ -69,6 +79,11 @@ impl EventKind {
             17 => Self::Data,
             18 => Self::FlowEnd,
             19 => Self::Handshake,
+            32 => Self::SocketConnect,
+            33 => Self::SocketEstablished,
+            34 => Self::SocketClosed,
+            35 => Self::SocketListen,
+            36 => Self::FlowSocket,
             48 => Self::GpuCall,
             49 => Self::GpuClose,
             _ => return None,

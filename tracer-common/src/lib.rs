@@ -12,6 +12,7 @@ pub mod limits;
 pub mod loss;
 pub mod process;
 pub mod sni;
+pub mod socket;
 pub mod tls;
 
 /// Raised on every change of a layout or of a kind's meaning; recordings carry it.

@@ -10,6 +10,9 @@ pub const UNDECIDED_BYTES: u64 = 1024;
 /// The same where a library's server names cannot be seen: a whole answer may come before user space
 /// has read the request.
 pub const UNDECIDED_BYTES_UNNAMED: u64 = 64 * 1024;
+/// The same of a plain-HTTP flow: no server name decides it in the kernel, and its head and body may
+/// be one write.
+pub const UNDECIDED_PLAIN_BYTES: u64 = 1024 * 1024;
 /// Most records one library call may produce (16 MiB of one `SSL_write`); the rest is a counted hole.
 pub const MAX_CHUNKS_PER_CALL: u32 = 1024;
 
@@ -30,6 +33,13 @@ pub const MAX_CALLS_IN_PROGRESS: u32 = 16_384;
 pub const MAX_GO_CALLS: u32 = 65_536;
 /// Distinct host names and suffixes that decide a flow in the kernel.
 pub const MAX_HOSTS: u32 = 8_192;
+
+/// Connections somebody may want to see (LRU).
+pub const MAX_SOCKETS: u32 = 65_536;
+/// Addresses and ports of interest.
+pub const MAX_ENDPOINTS: u32 = 16_384;
+/// Buffers of one vector call that are looked at; bytes in later ones are a counted hole.
+pub const MAX_SEGMENTS: u32 = 64;
 
 /// Default size of the ring buffer, bytes; a power of two and a multiple of the page size.
 pub const RING_BYTES_DEFAULT: u32 = 16 * 1024 * 1024;

@@ -33,6 +33,12 @@ pub enum Counter {
     GoCallMapFull = 24,
     /// The goroutine behind a Go call could not be read.
     GoroutineFault = 25,
+
+    /// A connection was not entered into the socket map: its flow will not be seen.
+    SocketMapFull = 16,
+    /// Bytes of a followed plain flow that moved without passing through a buffer of the process
+    /// (`sendfile`, `splice`), or through one beyond [`crate::limits::MAX_SEGMENTS`]: a hole.
+    BytesUnseen = 17,
 }
 
 impl Counter {
@@ -41,7 +47,7 @@ impl Counter {
     pub const DROPS: [(Self, &'static str); 2] =
         [(Self::RingFull, "ring_full"), (Self::CopyFault, "copy_fault")];
     /// Trouble beside the books, with the names shown.
-    pub const TROUBLE: [(Self, &'static str); 9] = [
+    pub const TROUBLE: [(Self, &'static str); 11] = [
         (Self::FlowMapFull, "flow_map_full"),
         (Self::CallMapFull, "call_map_full"),
         (Self::LengthFault, "length_fault"),
@@ -51,5 +57,7 @@ impl Counter {
         (Self::BytesIgnored, "bytes_ignored"),
         (Self::GoCallMapFull, "go_call_map_full"),
         (Self::GoroutineFault, "goroutine_fault"),
+        (Self::SocketMapFull, "socket_map_full"),
+        (Self::BytesUnseen, "bytes_unseen"),
     ];
 }

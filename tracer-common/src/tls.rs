@@ -26,6 +26,8 @@ pub mod library {
     pub const GO: u32 = 5;
     pub const RUSTLS: u32 = 6;
     pub const PLAIN: u32 = 7;
+    /// TLS as it is on the wire: [`crate::socket::class::OPAQUE`].
+    pub const OPAQUE: u32 = 8;
 }
 
 /// What a probe point tells its program: which library it is in, and a parameter of its shape's own.

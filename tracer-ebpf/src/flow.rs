@@ -5,6 +5,7 @@ use aya_ebpf::helpers::generated::{bpf_ktime_get_boot_ns, bpf_loop, bpf_probe_re
 use tracer_common::event::EventKind;
 use tracer_common::limits::{
     BUCKETS, MAX_CHUNK, MAX_CHUNKS_PER_CALL, UNDECIDED_BYTES, UNDECIDED_BYTES_UNNAMED,
+    UNDECIDED_PLAIN_BYTES,
 };
 use tracer_common::loss::Counter;
 use tracer_common::tls::{
@@ -29,12 +30,25 @@ pub(crate) fn enter(key: &FlowKey, who: Identity) -> Option<*mut FlowState> {
     // SAFETY: no arguments. The name is only read while no one replaces it: its connection is ours.
     let (opened_ns, name) = unsafe { (bpf_ktime_get_boot_ns(), NAMES.get(key)) };
     let known = name.is_some_and(hosts::is_provider);
+    let verdict = if known { verdict::CAPTURE } else { verdict::UNDECIDED };
+    open(key, who, opened_ns, verdict, name.is_some())
+}
+
+/// Makes a flow and announces it.
+#[inline(always)]
+pub(crate) fn open(
+    key: &FlowKey,
+    who: Identity,
+    opened_ns: u64,
+    verdict: u32,
+    from_start: bool,
+) -> Option<*mut FlowState> {
     let state = FlowState {
         opened_ns,
         bytes: [0; 2],
         sent_undecided: [0; 2],
-        verdict: if known { verdict::CAPTURE } else { verdict::UNDECIDED },
-        from_start: u32::from(name.is_some()),
+        verdict,
+        from_start: u32::from(from_start),
         sni_hash: 0,
     };
     if FLOWS.insert(key, state, 0).is_err() {
@@ -128,10 +142,10 @@ pub(crate) fn moved(
             return;
         }
         verdict::UNDECIDED => {
-            let most = if key.library == library::RUSTLS {
-                UNDECIDED_BYTES_UNNAMED
-            } else {
-                UNDECIDED_BYTES
+            let most = match key.library {
+                library::RUSTLS => UNDECIDED_BYTES_UNNAMED,
+                library::PLAIN | library::OPAQUE => UNDECIDED_PLAIN_BYTES,
+                _ => UNDECIDED_BYTES,
             };
             if sent >= most {
                 return;

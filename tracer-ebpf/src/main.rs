@@ -15,6 +15,7 @@ mod hosts;
 mod identity;
 mod maps;
 mod probes;
+mod socket;
 
 #[cfg(not(test))]
 #[panic_handler]

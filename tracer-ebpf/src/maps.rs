@@ -4,6 +4,7 @@ use aya_ebpf::macros::map;
 use aya_ebpf::maps::{HashMap, LruHashMap, PerCpuArray, RingBuf};
 use tracer_common::limits;
 use tracer_common::loss::Counter;
+use tracer_common::socket::{Endpoint, Socket};
 use tracer_common::tls::{Decision, FlowKey, FlowState};
 
 /// The one way up. Size set by the loader.
@@ -46,6 +47,31 @@ pub(crate) static RUSTLS_READS: LruHashMap<u64, RustlsRead> =
 /// Hashes of provider hosts and suffixes, filled by user space ([`tracer_common::sni`]).
 #[map]
 pub(crate) static HOSTS: HashMap<u64, u32> = HashMap::with_max_entries(limits::MAX_HOSTS, 0);
+
+/// Connections somebody may want to see, by their `struct sock`. LRU: the quietest gives way.
+#[map]
+pub(crate) static SOCKETS: LruHashMap<u64, Socket> =
+    LruHashMap::with_max_entries(limits::MAX_SOCKETS, 0);
+
+/// Where connections of interest go, and of which [`tracer_common::socket::class`] they are. Filled
+/// by user space.
+#[map]
+pub(crate) static ENDPOINTS: HashMap<Endpoint, u32> =
+    HashMap::with_max_entries(limits::MAX_ENDPOINTS, 0);
+
+/// Hashes of the last component of Unix sockets' names that AI servers listen on.
+#[map]
+pub(crate) static UNIX_NAMES: HashMap<u64, u32> = HashMap::with_max_entries(1024, 0);
+
+/// Processes that have a connection whose bytes are looked at: for all others a system call costs
+/// one failed look-up. LRU: processes die.
+#[map]
+pub(crate) static WATCHED: LruHashMap<u32, u32> = LruHashMap::with_max_entries(16_384, 0);
+
+/// A system call on such a connection between its entry and its return, by thread.
+#[map]
+pub(crate) static TRANSFERS: LruHashMap<u64, Transfer> =
+    LruHashMap::with_max_entries(limits::MAX_CALLS_IN_PROGRESS, 0);
 
 /// [`tracer_common::loss::Counter`], one row per CPU: no atomics on the way.
 #[map]
@@ -127,4 +153,24 @@ pub(crate) struct RustlsRead {
     pub len: u64,
     /// First words of the message, the buffer's address among them.
     pub message: [u64; 4],
+}
+
+/// What a system call that moves bytes was called with.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Transfer {
+    pub sock: u64,
+    /// The buffer, or the first of `segments` buffers (`struct iovec`).
+    pub buf: u64,
+    pub segments: u64,
+    /// [`tracer_common::tls::direction`]
+    pub direction: u32,
+    /// 1: nothing had been sent or received before.
+    pub fresh: u32,
+}
+
+impl Transfer {
+    /// `segments` of a call with one buffer, and of one whose bytes pass by no buffer of the process.
+    pub(crate) const ONE_BUFFER: u64 = u64::MAX;
+    pub(crate) const NO_BUFFER: u64 = u64::MAX - 1;
 }

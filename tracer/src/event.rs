@@ -3,6 +3,7 @@
 //! In: nothing. Out: plain values. A recording holds exactly these.
 
 use std::fmt;
+use std::net::SocketAddr;
 
 use bytes::Bytes;
 
@@ -93,6 +94,8 @@ pub enum KernelEvent {
     Map(Map),
     GpuCall(Box<GpuCall>),
     GpuClose(GpuClose),
+    Socket(Box<SocketEvent>),
+    FlowSocket(Box<FlowSocket>),
 }
 
 impl KernelEvent {
@@ -108,6 +111,8 @@ impl KernelEvent {
             Self::Map(e) => &e.origin,
             Self::GpuCall(e) => &e.origin,
             Self::GpuClose(e) => &e.origin,
+            Self::Socket(e) => &e.origin,
+            Self::FlowSocket(e) => &e.origin,
         }
     }
 }
@@ -259,4 +264,66 @@ pub struct GpuClose {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Map {
     pub origin: Origin,
+}
+
+/// Both ends of a connection, as the process has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SocketPair {
+    Inet {
+        local: SocketAddr,
+        remote: SocketAddr,
+    },
+    /// Hash of the last component of the name.
+    Unix {
+        name: u64,
+    },
+}
+
+impl SocketPair {
+    pub const fn remote(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Inet { remote, .. } => Some(*remote),
+            Self::Unix { .. } => None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SocketChange {
+    /// The process begins to connect: the local end is not known yet.
+    Connect,
+    Established,
+    /// Over, or never came to be.
+    Closed {
+        /// errno of what ended it.
+        error: Option<i32>,
+        /// The process itself gave it up.
+        by_process: bool,
+        /// Payload on the wire, by [`Direction::index`].
+        bytes: [u64; 2],
+    },
+    Listen,
+}
+
+/// Something happened to a connection or listener; the origin is who connected it or listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SocketEvent {
+    pub origin: Origin,
+    pub change: SocketChange,
+    /// The kernel's address of it: names it while it lives.
+    pub sock: u64,
+    pub opened: BootTime,
+    pub established: Option<BootTime>,
+    pub pair: SocketPair,
+    /// [`tracer_common::socket::class`]
+    pub class: u32,
+}
+
+/// A flow runs over a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FlowSocket {
+    pub origin: Origin,
+    pub key: FlowKey,
+    pub sock: u64,
+    pub pair: SocketPair,
 }

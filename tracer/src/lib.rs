@@ -21,6 +21,7 @@ pub mod flow;
 pub mod ai;
 
 pub mod pipeline;
+pub mod sockets;
 
 pub mod gpu;
 pub mod select;

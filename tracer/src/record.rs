@@ -8,6 +8,7 @@ use crate::ai::call::Call;
 use crate::attribution::process::Process;
 use crate::correlate::Derived;
 use crate::event::{BootTime, ProcessKey};
+use crate::sockets::table::Peer;
 use crate::telemetry::Books;
 
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct AttributedCall {
     /// `process.owner`: user name, or the number where it has none.
     pub user: Option<String>,
     pub cgroup_path: Option<String>,
+    /// The other end of its connection.
+    pub peer: Option<Peer>,
     /// What follows from it together with others.
     pub derived: Derived,
 }

@@ -1,6 +1,8 @@
 //! Entry points, grouped by calling shape.
 
+mod plain;
 mod process;
+mod socket;
 mod tls_boring;
 #[cfg(bpf_target_arch = "x86_64")]
 mod tls_go;

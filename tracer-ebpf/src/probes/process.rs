@@ -13,6 +13,7 @@ use tracer_common::process::{ExecRecord, ExitRecord, ForkRecord, MapRecord};
 use crate::config;
 use crate::emit::{self, Wake};
 use crate::identity::{Identity, current_task, field, start_of};
+use crate::socket;
 
 /// `sched:sched_process_exec`, field `filename`: `__data_loc` at offset 8, include/trace/events/sched.h.
 const FILENAME: usize = 8;
@@ -103,6 +104,7 @@ fn process_fork(ctx: RawTracePointContext) -> i32 {
         return 0;
     }
     let Some(who) = Identity::current() else { return 0 };
+    socket::inherit(who.tgid, tgid);
     let child_start_ns = field(child, offsets.task_start_boottime).unwrap_or(0);
     let (seq, slot) = emit::reserve::<ForkRecord>();
     let Some(mut slot) = slot else { return 0 };

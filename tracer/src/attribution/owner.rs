@@ -64,7 +64,7 @@ impl Owners {
             None => uid.to_string(),
         });
         let derived = Derived::default();
-        AttributedCall { call, process: key, owner, user, cgroup_path, derived }
+        AttributedCall { call, process: key, owner, user, cgroup_path, peer: None, derived }
     }
 }
 

@@ -58,6 +58,7 @@ impl Host {
             owner: None,
             user: Some(user.into()),
             cgroup_path: None,
+            peer: None,
             derived: Derived::default(),
         };
         let id = self.ids.next(self.now);

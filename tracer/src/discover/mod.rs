@@ -11,6 +11,7 @@ pub mod maps;
 pub mod probe_point;
 pub mod scan;
 pub mod signature;
+pub mod sockets;
 
 use std::path::PathBuf;
 

@@ -99,7 +99,9 @@ impl FlowTable {
             | KernelEvent::Fork(_)
             | KernelEvent::Map(_)
             | KernelEvent::GpuCall(_)
-            | KernelEvent::GpuClose(_) => {}
+            | KernelEvent::GpuClose(_)
+            | KernelEvent::Socket(_)
+            | KernelEvent::FlowSocket(_) => {}
         }
     }
 

@@ -135,16 +135,18 @@ impl Programs {
         Self { ebpf, multi, has_cookie, guard_returns, links: HashMap::new() }
     }
 
-    /// Exec, fork and exit.
+    /// Exec, fork and exit, and the life of connections.
     ///
     /// # Errors
     /// When the kernel refuses one of them.
     pub fn attach_process_events(&mut self) -> Result<(), AttachError> {
         let exec: &mut TracePoint = self.program("process_exec")?;
         exec.attach("sched", "sched_process_exec")?;
-        for (program, tracepoint) in
-            [("process_fork", "sched_process_fork"), ("process_exit", "sched_process_exit")]
-        {
+        for (program, tracepoint) in [
+            ("process_fork", "sched_process_fork"),
+            ("process_exit", "sched_process_exit"),
+            ("socket_state", "inet_sock_set_state"),
+        ] {
             let program: &mut RawTracePoint = self.program(program)?;
             program.attach(tracepoint)?;
         }

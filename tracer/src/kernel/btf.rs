@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use thiserror::Error;
 use tracer_common::config::Offsets;
+use tracer_common::socket::SocketOffsets;
 
 #[derive(Debug, Error, PartialEq, Eq)]
 pub enum BtfError {
@@ -178,6 +179,47 @@ pub fn offsets(vmlinux: &[u8]) -> Result<Offsets, BtfError> {
     })
 }
 
+/// The offsets on the way from a descriptor to a connection.
+///
+/// # Errors
+/// As [`members`].
+pub fn socket_offsets(vmlinux: &[u8]) -> Result<SocketOffsets, BtfError> {
+    let wanted = [
+        "task_struct",
+        "files_struct",
+        "fdtable",
+        "file",
+        "socket",
+        "sock_common",
+        "sock",
+        "tcp_sock",
+    ];
+    let members = members(vmlinux, &wanted)?;
+    let of = |name: &str, member: &str| members.offset(name, member).unwrap_or(Offsets::ABSENT);
+    Ok(SocketOffsets {
+        task_files: of("task_struct", "files"),
+        files_fdt: of("files_struct", "fdt"),
+        fdt_max: of("fdtable", "max_fds"),
+        fdt_fd: of("fdtable", "fd"),
+        file_private: of("file", "private_data"),
+        socket_sk: of("socket", "sk"),
+        skc_family: of("sock_common", "skc_family"),
+        skc_state: of("sock_common", "skc_state"),
+        skc_dport: of("sock_common", "skc_dport"),
+        skc_num: of("sock_common", "skc_num"),
+        skc_daddr: of("sock_common", "skc_daddr"),
+        skc_rcv_saddr: of("sock_common", "skc_rcv_saddr"),
+        skc_v6_daddr: of("sock_common", "skc_v6_daddr"),
+        skc_v6_rcv_saddr: of("sock_common", "skc_v6_rcv_saddr"),
+        sk_err: of("sock", "sk_err"),
+        sk_shutdown: of("sock", "sk_shutdown"),
+        tcp_bytes_sent: of("tcp_sock", "bytes_sent"),
+        tcp_bytes_acked: of("tcp_sock", "bytes_acked"),
+        tcp_bytes_received: of("tcp_sock", "bytes_received"),
+        reserved: 0,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -192,6 +234,9 @@ mod tests {
         let fields = format!("{offsets:?}");
         assert!(!fields.contains(&Offsets::ABSENT.to_string()), "{fields}");
         assert!(offsets.task_tgid == offsets.task_pid + 4);
+        let offsets = socket_offsets(&bytes).unwrap();
+        let fields = format!("{offsets:?}");
+        assert!(!fields.contains(&Offsets::ABSENT.to_string()), "{fields}");
     }
 
     #[test]

@@ -25,29 +25,29 @@ pub enum DecodeError {
 }
 
 /// Reads fields in order; `Short` at the end of the bytes.
-struct Fields<'a> {
+pub(super) struct Fields<'a> {
     bytes: &'a [u8],
 }
 
 impl<'a> Fields<'a> {
-    fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
+    pub(super) fn take(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
         let (head, tail) = self.bytes.split_at_checked(len).ok_or(DecodeError::Short)?;
         self.bytes = tail;
         Ok(head)
     }
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         self.take(N)?.try_into().map_err(|_| DecodeError::Short)
     }
-    fn u8(&mut self) -> Result<u8, DecodeError> {
+    pub(super) fn u8(&mut self) -> Result<u8, DecodeError> {
         Ok(self.array::<1>()?[0])
     }
-    fn u16(&mut self) -> Result<u16, DecodeError> {
+    pub(super) fn u16(&mut self) -> Result<u16, DecodeError> {
         self.array().map(u16::from_ne_bytes)
     }
-    fn u32(&mut self) -> Result<u32, DecodeError> {
+    pub(super) fn u32(&mut self) -> Result<u32, DecodeError> {
         self.array().map(u32::from_ne_bytes)
     }
-    fn u64(&mut self) -> Result<u64, DecodeError> {
+    pub(super) fn u64(&mut self) -> Result<u64, DecodeError> {
         self.array().map(u64::from_ne_bytes)
     }
     /// The first `len` bytes of an area of `area` bytes.
@@ -61,7 +61,7 @@ impl<'a> Fields<'a> {
     }
 
     /// [`tracer_common::tls::FlowKey`]
-    fn key(&mut self) -> Result<FlowKey, DecodeError> {
+    pub(super) fn key(&mut self) -> Result<FlowKey, DecodeError> {
         let (handle, start, tgid, library) = (self.u64()?, self.u64()?, self.u32()?, self.u32()?);
         let process = ProcessKey { tgid, start: BootTime(start) };
         Ok(FlowKey { process, handle, library, opened: BootTime(0) })
@@ -129,6 +129,11 @@ pub fn decode(record: &Bytes) -> Result<KernelEvent, DecodeError> {
             let fd = fields.u32()?.cast_signed();
             Ok(KernelEvent::GpuClose(GpuClose { origin, device, fd }))
         }
+        EventKind::SocketConnect
+        | EventKind::SocketEstablished
+        | EventKind::SocketClosed
+        | EventKind::SocketListen => super::decode_socket::socket(&mut fields, kind, origin),
+        EventKind::FlowSocket => super::decode_socket::flow_socket(&mut fields, origin),
     }
 }
 
@@ -302,7 +307,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_bytes_panic(kind in 0u16..52, body in proptest::collection::vec(any::<u8>(), 0..2048)) {
+        fn no_bytes_panic(kind in 0u16..64, body in proptest::collection::vec(any::<u8>(), 0..2048)) {
             let _outcome = decode(&record(kind, &body));
         }
     }

@@ -9,11 +9,14 @@ use aya::{Ebpf, EbpfError, EbpfLoader};
 use thiserror::Error;
 use tracer_common::config::{KernelConfig, Offsets};
 use tracer_common::sni;
+use tracer_common::socket::SocketOffsets;
 
 use crate::kernel::attach::Programs;
 use crate::kernel::counters::Counters;
 use crate::kernel::drain::Drain;
+use crate::kernel::endpoints::Endpoints;
 use crate::kernel::multi::MultiError;
+use crate::kernel::syscalls::Syscalls;
 use crate::kernel::verdicts::Verdicts;
 use crate::kernel::{OBJECT, btf, compat, multi};
 
@@ -95,6 +98,8 @@ pub struct Kernel {
     pub drain: Drain,
     pub verdicts: Verdicts,
     pub counters: Counters,
+    pub endpoints: Endpoints,
+    pub syscalls: Syscalls,
 }
 
 impl Kernel {
@@ -107,9 +112,10 @@ impl Kernel {
         options: &KernelOptions,
         hosts: impl Iterator<Item = (std::borrow::Cow<'a, str>, bool)>,
     ) -> Result<Self, LoadError> {
-        let config = config(options)?;
+        let (config, socket_offsets) = config(options)?;
         let mut ebpf = EbpfLoader::new()
             .override_global("CONFIG", &config, true)
+            .override_global("SOCKET_OFFSETS", &socket_offsets, true)
             .map_max_entries("EVENTS", options.ring_bytes)
             .load(OBJECT)
             .map_err(LoadError::from_ebpf)?;
@@ -130,7 +136,15 @@ impl Kernel {
         let ring: RingBuf<MapData> = take(&mut ebpf, "EVENTS")?;
         let decisions = take(&mut ebpf, "DECISIONS")?;
         let counters: PerCpuArray<MapData, u64> = take(&mut ebpf, "COUNTERS")?;
+        let endpoints = Endpoints::new(
+            take(&mut ebpf, "ENDPOINTS")?,
+            take(&mut ebpf, "UNIX_NAMES")?,
+            take(&mut ebpf, "WATCHED")?,
+        );
+        let syscalls = Syscalls::new(&ebpf).map_err(|error| LoadError::Other(Box::new(error)))?;
         Ok(Self {
+            endpoints,
+            syscalls,
             programs: Programs::new(
                 ebpf,
                 multi,
@@ -150,7 +164,7 @@ fn running(options: &KernelOptions) -> Result<compat::Version, LoadError> {
     Ok(options.no_newer_than.map_or(version, |limit| version.min(limit)))
 }
 
-fn config(options: &KernelOptions) -> Result<KernelConfig, LoadError> {
+fn config(options: &KernelOptions) -> Result<(KernelConfig, SocketOffsets), LoadError> {
     let version = running(options)?;
     if let Some(feature) = compat::FEATURES.iter().find(|f| f.required && version < f.since) {
         let since = feature.since;
@@ -172,14 +186,17 @@ fn config(options: &KernelOptions) -> Result<KernelConfig, LoadError> {
     {
         return Err(LoadError::Unsupported("its BTF has no task_struct.start_boottime".into()));
     }
-    Ok(KernelConfig {
+    let socket_offsets =
+        btf::socket_offsets(&bytes).map_err(|error| LoadError::Unsupported(error.to_string()))?;
+    let config = KernelConfig {
         offsets,
         wakeup_bytes: options.wakeup_bytes,
         own_tgid: std::process::id(),
         has_loop: u32::from(compat::has(version, compat::BPF_LOOP)),
         has_cookie: u32::from(compat::has(version, compat::COOKIE)),
         reserved: 0,
-    })
+    };
+    Ok((config, socket_offsets))
 }
 
 fn load_programs(ebpf: &mut Ebpf, uprobes: bool) -> Result<(), LoadError> {

@@ -9,9 +9,12 @@ mod closing;
 pub mod compat;
 pub mod counters;
 pub mod decode;
+mod decode_socket;
 pub mod drain;
+pub mod endpoints;
 pub mod load;
 mod multi;
+pub mod syscalls;
 pub mod verdicts;
 
 /// Read-only bytes of the eBPF object built with this binary.

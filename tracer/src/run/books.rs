@@ -25,6 +25,7 @@ pub(super) struct Ledger {
     pub(super) output: StageCounters,
     pub(super) discoveries_skipped: Counter,
     pub(super) exits_skipped: Counter,
+    pub(super) sockets_skipped: Counter,
     pub(super) verdicts_failed: Counter,
     pub(super) processes_unknown: Counter,
     pub(super) events_not_encoded: Counter,
@@ -50,6 +51,7 @@ impl Ledger {
             output: StageCounters::default(),
             discoveries_skipped: Counter::default(),
             exits_skipped: Counter::default(),
+            sockets_skipped: Counter::default(),
             verdicts_failed: Counter::default(),
             processes_unknown: Counter::default(),
             events_not_encoded: Counter::default(),
@@ -107,6 +109,7 @@ impl Ledger {
         let own = [
             ("discoveries_skipped", self.discoveries_skipped.get()),
             ("exits_skipped", self.exits_skipped.get()),
+            ("sockets_skipped", self.sockets_skipped.get()),
             ("verdicts_failed", self.verdicts_failed.get()),
             ("processes_unknown", self.processes_unknown.get()),
             ("events_not_encoded", self.events_not_encoded.get()),

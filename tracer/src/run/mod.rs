@@ -13,6 +13,7 @@ mod discovery;
 mod output;
 mod queue;
 mod route;
+mod watch;
 mod worker;
 
 use std::borrow::Cow;
@@ -42,6 +43,7 @@ use self::books::Ledger;
 use self::discovery::Discovery;
 use self::output::Output;
 use self::route::Router;
+use self::watch::Watcher;
 
 /// Events a worker's queue holds.
 const QUEUE_EVENTS: usize = 65_536;
@@ -51,6 +53,9 @@ const LANE_EVENTS: usize = 65_536;
 const CALLS: usize = 16_384;
 /// Processes waiting for a look at their files.
 const DISCOVERIES: usize = 4096;
+
+/// What the watch is told and has not taken in yet.
+const WATCHED: usize = 4096;
 
 /// What a run needs to know.
 #[derive(Clone, Debug)]
@@ -136,7 +141,7 @@ fn run(
         wakeup_bytes: wakeup(options),
         no_newer_than: None,
     };
-    let Kernel { mut programs, mut drain, verdicts, counters } =
+    let Kernel { mut programs, mut drain, verdicts, counters, endpoints, syscalls } =
         Kernel::load(&ring, kernel_hosts().chain(own))?;
     if let Some(tap) = tap {
         drain.tap(tap);
@@ -152,6 +157,9 @@ fn run(
 
     let mut discovery = Discovery::new(programs, Scanner::default());
     discovery.startup();
+    let watcher = Watcher::start(endpoints, syscalls, &hosts, &Scanner::default());
+    let (to_watch, told) = mpsc::sync_channel(WATCHED);
+    let watcher = thread::Builder::new().name("watch".into()).spawn(move || watcher.run(&told))?;
     let (to_discovery, processes) = mpsc::sync_channel(DISCOVERIES);
     let discovery =
         thread::Builder::new().name("discovery".into()).spawn(move || discovery.run(&processes))?;
@@ -170,6 +178,7 @@ fn run(
             consumer,
             Arc::clone(&verdicts),
             to_output.clone(),
+            to_watch.clone(),
             Arc::clone(&ledger),
         );
         let thread =
@@ -180,17 +189,25 @@ fn run(
     drop(to_output);
 
     let (lane, processes) = queue::pair(LANE_EVENTS);
-    let mut router = Router::new(queues, lane, to_discovery, Arc::clone(&ledger));
+    let mut router = Router::new(queues, lane, to_discovery, to_watch, Arc::clone(&ledger));
     let draining = Arc::clone(&stop);
     let drain = thread::Builder::new().name("drain".into()).spawn(move || {
         drain.run(&draining, |event| router.route(event));
     })?;
 
+    let output_hosts = Arc::clone(&hosts);
     let run = RunInfo { host: host_name(), bpf_hash: object_hash(), semconv: options.semconv };
     let encoder = Encoder::new(run, WallClock::sample());
     let stage = Stage::new(fingerprints, prices);
-    let output =
-        Output::new(encoder, fanout, processes, stage, Arc::clone(&ledger), options.heartbeat);
+    let output = Output::new(
+        encoder,
+        fanout,
+        processes,
+        stage,
+        Arc::clone(&ledger),
+        options.heartbeat,
+        output_hosts,
+    );
     let (stopping, drain_for) = (Arc::clone(&stop), options.drain);
     let output = thread::Builder::new()
         .name("output".into())
@@ -211,6 +228,7 @@ fn run(
         panicked |= worker.join().is_err();
     }
     panicked |= discovery.join().is_err();
+    panicked |= watcher.join().is_err();
     let written = output.join().map_err(|_| anyhow::anyhow!("the output thread panicked"))?;
     anyhow::ensure!(!panicked, "a thread panicked");
     written.context("writing events")

@@ -9,12 +9,17 @@ use std::time::{Duration, Instant};
 use super::books::Ledger;
 use super::queue::Consumer;
 use crate::ai::call::Call;
+use crate::ai::providers::HostTable;
 use crate::attribution::owner::Owners;
 use crate::correlate::Stage;
+use crate::event::BootTime;
 use crate::record::{Heartbeat, Record};
 use crate::sinks::clock::{self, WallClock};
 use crate::sinks::encoder::Encoder;
 use crate::sinks::worker::{Ended, SharedFanout, lock};
+use crate::sockets::addresses::Addresses;
+use crate::sockets::failure;
+use crate::sockets::table::{Peer, SocketTable};
 
 /// Process events are taken in at least so often.
 const TICK: Duration = Duration::from_millis(200);
@@ -26,6 +31,9 @@ pub(super) struct Output {
     owners: Owners,
     stage: Stage,
     clock: WallClock,
+    sockets: SocketTable,
+    addresses: Addresses,
+    hosts: Arc<HostTable>,
     ledger: Arc<Ledger>,
     heartbeat: Duration,
     started: Instant,
@@ -39,10 +47,22 @@ impl Output {
         stage: Stage,
         ledger: Arc<Ledger>,
         heartbeat: Duration,
+        hosts: Arc<HostTable>,
     ) -> Self {
-        let owners = Owners::default();
-        let (clock, started) = (WallClock::sample(), Instant::now());
-        Self { encoder, fanout, processes, owners, stage, clock, ledger, heartbeat, started }
+        Self {
+            encoder,
+            fanout,
+            processes,
+            owners: Owners::default(),
+            stage,
+            clock: WallClock::sample(),
+            sockets: SocketTable::default(),
+            addresses: Addresses::default(),
+            hosts,
+            ledger,
+            heartbeat,
+            started: Instant::now(),
+        }
     }
 
     /// Runs until the workers are gone, or a vital sink is: that stops the run.
@@ -70,9 +90,11 @@ impl Output {
                 Err(RecvTimeoutError::Timeout) => self.take_processes(),
                 Err(RecvTimeoutError::Disconnected) => {
                     self.take_processes();
+                    self.failed_connections(BootTime(u64::MAX))?;
                     return self.beat();
                 }
             }
+            self.failed_connections(clock::now())?;
             if Instant::now() >= next {
                 self.clock = WallClock::sample();
                 self.encoder.set_clock(self.clock);
@@ -85,20 +107,44 @@ impl Output {
     fn take_processes(&mut self) {
         while let Some(event) = self.processes.pop() {
             self.owners.push(&event);
+            self.sockets.push(&event);
         }
     }
 
     fn call(&mut self, call: Call) -> Result<(), Ended> {
         // What happened before the call has been queued before it.
         self.take_processes();
+        let peer = self.sockets.peer(&call.flow);
+        if let Some(remote) = peer.and_then(|peer| peer.remote()) {
+            self.addresses.learn(remote, &call.host);
+        }
+        self.put(call, peer)
+    }
+
+    fn put(&mut self, call: Call, peer: Option<Peer>) -> Result<(), Ended> {
         let ended = self.clock.unix_ns(call.ended);
         let mut attributed = self.owners.attribute(call);
+        attributed.peer = peer;
         self.stage.push(&mut attributed, ended);
         if attributed.owner.is_none() {
             self.ledger.processes_unknown.add(1);
         }
         self.emit(Record::Call(Box::new(attributed)))?;
         self.ledger.output.emit(1);
+        Ok(())
+    }
+
+    /// Connections to providers that never came to be.
+    fn failed_connections(&mut self, now: BootTime) -> Result<(), Ended> {
+        while let Some(failed) = self.sockets.poll(now) {
+            let Some(remote) = failed.pair.remote() else { continue };
+            let literal = remote.ip().to_string();
+            let host = self.addresses.host(&remote).unwrap_or(&literal);
+            let Some(call) = failure::call(&failed, host, &self.hosts) else { continue };
+            self.ledger.calls.receive(1);
+            self.ledger.calls.emit(1);
+            self.put(call, Some(Peer::Exact(failed.pair)))?;
+        }
         Ok(())
     }
 

@@ -1,33 +1,48 @@
 //! Which thread gets an event.
 
+use std::collections::HashSet;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use super::books::Ledger;
 use super::queue::Producer;
-use crate::event::{FlowKey, KernelEvent};
+use super::watch::Told;
+use crate::event::{FlowKey, KernelEvent, ProcessKey, SocketChange};
+use crate::sockets::servers;
+use tracer_common::socket::class;
+
+/// Listening processes remembered.
+const MAX_SERVING: usize = 16_384;
 
 pub(super) struct Router {
     workers: Vec<Producer>,
     lane: Producer,
     discovery: SyncSender<u32>,
+    watch: SyncSender<Told>,
+    /// Processes that listen or serve: the watch wants to know their end.
+    serving: HashSet<ProcessKey>,
     ledger: Arc<Ledger>,
 }
 
 impl Router {
-    pub(super) const fn new(
+    pub(super) fn new(
         workers: Vec<Producer>,
         lane: Producer,
         discovery: SyncSender<u32>,
+        watch: SyncSender<Told>,
         ledger: Arc<Ledger>,
     ) -> Self {
-        Self { workers, lane, discovery, ledger }
+        Self { workers, lane, discovery, watch, serving: HashSet::new(), ledger }
     }
 
     /// Hands an event on; never blocks.
     pub(super) fn route(&mut self, event: KernelEvent) {
         if let Some(key) = flow(&event) {
+            // Which connection it runs over, the output finds out.
+            if matches!(event, KernelEvent::FlowOpen(_)) && !self.lane.push(event.clone()) {
+                self.ledger.sockets_skipped.add(1);
+            }
             let worker = self.worker(&key);
             let fits = self.workers.get_mut(worker).is_some_and(|queue| queue.push(event));
             self.ledger.routed(fits);
@@ -51,8 +66,33 @@ impl Router {
             }
             _ => {}
         }
+        self.watch(&event);
         let fits = matches!(event, KernelEvent::Map(_)) || self.lane.push(event);
         self.ledger.laned(fits);
+    }
+
+    /// What may call for the system-call tracepoints, or end the need for them.
+    fn watch(&mut self, event: &KernelEvent) {
+        let wanted = match event {
+            KernelEvent::Socket(event) => {
+                if event.change == SocketChange::Listen && self.serving.len() < MAX_SERVING {
+                    self.serving.insert(event.origin.process);
+                }
+                event.class != class::TLS && event.change != SocketChange::Established
+            }
+            KernelEvent::Exec(exec) => {
+                let serves = servers::is_server(exec.argv.iter().map(|argument| &**argument));
+                if serves {
+                    self.serving.insert(exec.origin.process);
+                }
+                serves
+            }
+            KernelEvent::Exit(exit) => self.serving.remove(&exit.origin.process),
+            _ => false,
+        };
+        if wanted && self.watch.try_send(Told::Event(event.clone())).is_err() {
+            self.ledger.sockets_skipped.add(1);
+        }
     }
 
     fn worker(&self, key: &FlowKey) -> usize {
@@ -73,6 +113,8 @@ const fn flow(event: &KernelEvent) -> Option<FlowKey> {
         | KernelEvent::Exit(_)
         | KernelEvent::Map(_)
         | KernelEvent::GpuCall(_)
-        | KernelEvent::GpuClose(_) => None,
+        | KernelEvent::GpuClose(_)
+        | KernelEvent::Socket(_)
+        | KernelEvent::FlowSocket(_) => None,
     }
 }

@@ -5,13 +5,15 @@ use std::sync::{Arc, Mutex};
 
 use super::books::Ledger;
 use super::queue::Consumer;
+use super::watch::Told;
 use crate::ai::call::Call;
 use crate::ai::providers::HostTable;
-use crate::event::KernelEvent;
+use crate::event::{KernelEvent, Verdict};
 use crate::kernel::verdicts::Verdicts;
 use crate::keyed::HashKey;
 use crate::pipeline::{Output, Pipeline};
 use crate::sinks::clock;
+use tracer_common::tls::library;
 
 pub(super) struct Worker {
     pipeline: Pipeline,
@@ -23,6 +25,7 @@ pub(super) struct Worker {
 struct Outlet {
     verdicts: Arc<Mutex<Verdicts>>,
     calls: SyncSender<Box<Call>>,
+    watch: SyncSender<Told>,
     ledger: Arc<Ledger>,
 }
 
@@ -33,9 +36,10 @@ impl Worker {
         queue: Consumer,
         verdicts: Arc<Mutex<Verdicts>>,
         calls: SyncSender<Box<Call>>,
+        watch: SyncSender<Told>,
         ledger: Arc<Ledger>,
     ) -> Self {
-        let outlet = Outlet { verdicts, calls, ledger };
+        let outlet = Outlet { verdicts, calls, watch, ledger };
         Self { pipeline: Pipeline::keyed(hosts, key), queue, outlet }
     }
 
@@ -72,6 +76,12 @@ impl Outlet {
                 let set = self.verdicts.lock().is_ok_and(|mut map| map.set(&key, verdict).is_ok());
                 if !set {
                     self.ledger.verdicts_failed.add(1);
+                }
+                if key.library == library::PLAIN && verdict != Verdict::Undecided {
+                    let (sock, ai) = (key.handle, verdict == Verdict::Capture);
+                    if self.watch.try_send(Told::Judged { sock, ai }).is_err() {
+                        self.ledger.sockets_skipped.add(1);
+                    }
                 }
             }
         }

@@ -69,6 +69,7 @@ fn lines(calls: Vec<Call>, semconv: Semconv) -> Vec<Value> {
             owner: Some(Arc::new(owner)),
             user: None,
             cgroup_path: None,
+            peer: None,
             derived: Derived::default(),
         }));
         text.extend_from_slice(&encoder.encode(record).unwrap().line);

@@ -154,6 +154,12 @@ impl HostTable {
         self.list.iter().find(claims).map(|extra| extra.provider)
     }
 
+    /// Ports of configured hosts: TLS or not, who knows. A host without a port may be spoken to in the
+    /// clear on port 80.
+    pub fn ports(&self) -> impl Iterator<Item = u16> {
+        self.list.iter().map(|extra| extra.port.unwrap_or(80)).filter(|port| *port != 443)
+    }
+
     /// As [`kernel_hosts`], for the configured patterns.
     pub fn kernel_hosts(&self) -> impl Iterator<Item = (&str, bool)> {
         self.list.iter().map(|extra| (&*extra.name, !extra.name.starts_with('.')))

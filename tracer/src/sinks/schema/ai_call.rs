@@ -84,6 +84,8 @@ pub struct AiCall {
     pub server_address: Option<String>,
     #[serde(rename = "server.port", skip_serializing_if = "Option::is_none")]
     pub server_port: Option<u16>,
+    #[serde(rename = "network.peer.address", skip_serializing_if = "Option::is_none")]
+    pub peer_address: Option<String>,
     #[serde(rename = "network.protocol.version", skip_serializing_if = "Option::is_none")]
     pub protocol_version: Option<&'static str>,
     #[serde(rename = "http.request.body.size", skip_serializing_if = "Option::is_none")]
@@ -147,6 +149,7 @@ pub const fn library_name(library: u32) -> Option<&'static str> {
         library::GO => "go",
         library::RUSTLS => "rustls",
         library::PLAIN => "none",
+        library::OPAQUE => "opaque",
         _ => return None,
     })
 }
@@ -163,6 +166,7 @@ impl AiCall {
         let call = &attributed.call;
         let who = Who::new(attributed, creation_time, &mut cutter);
         let failure = call.failure.as_ref();
+        let remote = attributed.peer.and_then(|peer| peer.remote());
         let mut event = Self {
             who,
             derived: DerivedKeys::new(attributed),
@@ -190,7 +194,8 @@ impl AiCall {
             path: cutter.text(&call.path),
             status: call.status,
             server_address: cutter.text(&call.host),
-            server_port: call.port,
+            server_port: call.port.or_else(|| remote.map(|at| at.port())),
+            peer_address: remote.map(|at| at.ip().to_string()),
             protocol_version: Some(call.version).filter(|v| !v.is_empty()),
             // A handshake that failed never came to a request.
             request_size: Some(call.request_size).filter(|_| !call.version.is_empty()),
