@@ -114,6 +114,7 @@ fn two_agents_on_one_connection_are_two_runs() {
                     owner: None,
                     user: None,
                     cgroup_path: None,
+                    peer: None,
                     derived: Derived::default(),
                 };
                 let id = ids.next(1);

@@ -74,7 +74,8 @@ pub struct Watch {
     /// Addresses by how often they were something else; `u32::MAX`: ignored.
     disappointing: HashMap<SocketAddr, u32>,
     ignored: VecDeque<(BootTime, SocketAddr)>,
-    hold: BootTime,
+    /// Until when a port is expected to be called.
+    holds: HashMap<u16, BootTime>,
 }
 
 impl Watch {
@@ -86,7 +87,7 @@ impl Watch {
                 if known {
                     self.servers.insert((process, port));
                 } else {
-                    self.hold(now, FRESH_S);
+                    self.hold(port, now, FRESH_S);
                 }
             }
             Seen::Connect { sock, remote } => {
@@ -99,7 +100,15 @@ impl Watch {
                 self.connections.remove(&sock);
             }
             Seen::Judged { sock, ai } => self.judged(sock, ai, now, order),
-            Seen::Gone(process) => self.servers.retain(|(server, _)| *server != process),
+            Seen::Gone(process) => {
+                let holds = &mut self.holds;
+                self.servers.retain(|(server, port)| {
+                    if *server == process {
+                        holds.remove(port);
+                    }
+                    *server != process
+                });
+            }
         }
     }
 
@@ -109,7 +118,7 @@ impl Watch {
         let remote = connection.remote;
         if ai {
             self.disappointing.remove(&remote);
-            self.hold(now, AFTER_CALL_S);
+            self.hold(remote.port(), now, AFTER_CALL_S);
             return;
         }
         if self.disappointing.len() >= MAX_ADDRESSES {
@@ -123,8 +132,10 @@ impl Watch {
         }
     }
 
-    fn hold(&mut self, now: BootTime, seconds: u64) {
-        self.hold = self.hold.max(BootTime(now.0 + seconds * SECOND));
+    fn hold(&mut self, port: u16, now: BootTime, seconds: u64) {
+        let until = BootTime(now.0 + seconds * SECOND);
+        let hold = self.holds.entry(port).or_insert(until);
+        *hold = until.max(*hold);
     }
 
     /// Lets go of what is long past.
@@ -136,6 +147,7 @@ impl Watch {
             self.disappointing.remove(&remote);
             order(Order::Forgive(remote));
         }
+        self.holds.retain(|_, until| *until > now);
     }
 
     /// Whether the tracepoints are needed.
@@ -144,7 +156,9 @@ impl Watch {
             Some(ai) => ai,
             None => now.0 < connection.since.0 + UNDECIDED_S * SECOND,
         };
-        !self.servers.is_empty() || now < self.hold || self.connections.values().any(open)
+        !self.servers.is_empty()
+            || self.holds.values().any(|until| now < *until)
+            || self.connections.values().any(open)
     }
 }
 
