@@ -24,7 +24,7 @@ fn attached_to_system_calls() -> usize {
         .map(|program| program.id())
         .collect();
     assert!(!ours.is_empty(), "the agent's programs are loaded");
-    aya::programs::loaded_links().flatten().filter(|link| ours.contains(&link.prog_id)).count()
+    aya::programs::loaded_links().flatten().filter(|link| ours.contains(&link.program_id())).count()
 }
 
 fn wait_until(what: &str, limit: Duration, done: impl Fn() -> bool) {
