@@ -4,6 +4,7 @@ mod bench;
 mod command;
 mod fuzz;
 mod go_stress;
+mod month;
 mod run;
 mod setup;
 mod test;
@@ -34,6 +35,8 @@ enum Command {
     Fuzz(fuzz::Args),
     /// A Go program under stress and the agent: a million calls, none lost (root)
     GoStress(go_stress::Args),
+    /// Report over a made-up month (2 million calls): figures, time, memory
+    Month(month::Args),
     /// Set up and pass every check and test
     Test(test::Args),
 }
@@ -47,6 +50,7 @@ fn main() -> anyhow::Result<()> {
         Command::Bench(args) => bench::run(&args),
         Command::Fuzz(args) => fuzz::run(&args),
         Command::GoStress(args) => go_stress::run(&args),
+        Command::Month(args) => month::run(&args),
         Command::Test(args) => test::run(&args),
     }
 }

@@ -57,6 +57,7 @@ const TEST_PACKAGES: &[Package] = &[
         proof: "/usr/share/doc/python3-venv",
         why: "clients of the tests",
     },
+    Package { name: "chromium", proof: "/usr/bin/chromium", why: "opens the report's page" },
     Package { name: "xz-utils", proof: "/usr/bin/xz", why: "test vectors" },
 ];
 const GO_PACKAGES: &[Package] =

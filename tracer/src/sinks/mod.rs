@@ -10,6 +10,7 @@
 pub mod clock;
 pub mod encoder;
 pub mod file;
+pub mod history;
 pub mod journald;
 pub mod jsonl;
 pub mod names;

@@ -18,15 +18,17 @@ const hours = (n) => n === undefined ? "unknown" : (n / 3600).toFixed(1) + " h";
 
 function tokens(n) {
   if (n === undefined) return "?";
-  for (const [unit, size] of [["G", 1e9], ["M", 1e6], ["k", 1e3]]) if (n >= size * 10) return (n / size).toFixed(1) + unit;
+  for (const [unit, size] of [["G", 1e9], ["M", 1e6], ["k", 1e4]]) if (n >= size) return (n / (unit === "k" ? 1e3 : size)).toFixed(1) + unit;
   return whole(n);
 }
+
+const ROWS = 15;
 
 // Columns: [title, value of a row, how it is shown]. A click on a title sorts by it.
 function table(place, caption, rows, columns) {
   if (!rows.length) { place.append(make("p", {}, "Nothing seen.")); return; }
   const body = make("tbody");
-  let order = 0, descending = false;
+  let order = 0, descending = false, shown = ROWS;
   const fill = () => {
     const sorted = [...rows];
     if (order) {
@@ -37,7 +39,7 @@ function table(place, caption, rows, columns) {
         return descending ? -less : less;
       });
     }
-    body.replaceChildren(...sorted.map((row) => make("tr", {}, ...columns.map(([, value, show]) => {
+    body.replaceChildren(...sorted.slice(0, shown).map((row) => make("tr", {}, ...columns.map(([, value, show]) => {
       const text = show ? show(value(row)) : String(value(row) ?? "");
       return make("td", { title: text }, text);
     }))));
@@ -56,6 +58,11 @@ function table(place, caption, rows, columns) {
   }));
   fill();
   place.append(make("table", {}, make("caption", {}, caption), make("thead", {}, head), body));
+  if (rows.length > ROWS) {
+    const more = make("button", { type: "button", class: "more" }, `show all ${whole(rows.length)}`);
+    more.addEventListener("click", () => { shown = rows.length; more.remove(); fill(); });
+    place.append(more);
+  }
 }
 
 // Bars over time: height is dollars, or calls where nothing has a price.
