@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use tracer_common::limits;
 
-use crate::ai::call::Call;
-use crate::ai::decoder::{FlowDecoder, failed_handshake};
+use crate::ai::call::{Call, Sent};
+use crate::ai::decoder::{FlowDecoder, Told, failed_handshake};
 use crate::ai::endpoint::recognise;
 use crate::ai::providers::HostTable;
 use crate::event::{BootTime, Direction, FlowKey, KernelEvent, Verdict};
@@ -18,6 +18,8 @@ use crate::keyed::HashKey;
 
 #[derive(Debug)]
 pub enum Output {
+    /// A request is on its way; its call comes when it has ended.
+    Sent(Sent),
     Call(Box<Call>),
     /// What the kernel should do with the rest of a flow.
     Verdict(FlowKey, Verdict),
@@ -130,12 +132,14 @@ fn say(
             let fresh = || FlowDecoder::new(Arc::clone(context.hosts), context.key);
             let decoder = decoders.entry(info.key).or_insert_with(fresh);
             let known = decoder.saw_ai();
-            let call = decoder.push(info, event);
+            let told = decoder.push(info, event);
             if !known && decoder.saw_ai() && info.verdict == Verdict::Undecided {
                 out(Output::Verdict(info.key, Verdict::Capture));
             }
-            if let Some(call) = call {
-                out(Output::Call(Box::new(call)));
+            match told {
+                Some(Told::Sent(sent)) => out(Output::Sent(sent)),
+                Some(Told::Call(call)) => out(Output::Call(call)),
+                None => {}
             }
         }
         FlowEvent::Verdict(verdict) => out(Output::Verdict(info.key, verdict)),

@@ -140,6 +140,18 @@ impl Capture {
     }
 }
 
+/// A request that has been sent whole; its answer is on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sent {
+    pub flow: FlowKey,
+    pub cgroup_id: u64,
+    /// First byte of the request, and its last.
+    pub started: BootTime,
+    pub at: BootTime,
+    /// Digest of what is asked ([`Prompt::last_text`]).
+    pub text: u128,
+}
+
 /// One HTTP attempt to an AI provider, ended in any way.
 #[derive(Clone, Debug)]
 pub struct Call {

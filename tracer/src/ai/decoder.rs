@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::call::Call;
+use super::call::{Call, Sent};
 use super::endpoint::{Endpoint, recognise};
 use super::exchange::{Ended, Exchange};
 use super::providers::{self, HostTable, Provider};
@@ -14,6 +14,13 @@ use crate::event::{BootTime, Handshake};
 use crate::flow::table::FlowInfo;
 use crate::http::{ExchangeId, HttpEvent, Outcome, RequestHead, Side};
 use crate::keyed::HashKey;
+
+/// What a flow has to tell.
+#[derive(Debug)]
+pub enum Told {
+    Sent(Sent),
+    Call(Box<Call>),
+}
 
 /// AI semantics of one flow.
 #[derive(Debug)]
@@ -45,8 +52,17 @@ impl FlowDecoder {
         self.exchanges.values().map(Exchange::memory).sum()
     }
 
-    /// Takes an event; a call when its exchange ends.
-    pub fn push(&mut self, flow: &FlowInfo, event: HttpEvent) -> Option<Call> {
+    /// Takes an event; what is to be told when a request is sent, or an exchange ends.
+    pub fn push(&mut self, flow: &FlowInfo, event: HttpEvent) -> Option<Told> {
+        if let HttpEvent::RequestEnd { id, at, .. } = event {
+            let (started, text) = self.exchanges.get_mut(&id)?.request_end(at)?;
+            let (flow, cgroup_id) = (flow.key, flow.cgroup_id);
+            return Some(Told::Sent(Sent { flow, cgroup_id, started, at, text }));
+        }
+        self.answered(flow, event).map(|call| Told::Call(Box::new(call)))
+    }
+
+    fn answered(&mut self, flow: &FlowInfo, event: HttpEvent) -> Option<Call> {
         let id = event.id();
         if let HttpEvent::RequestHead { at, head, .. } = event {
             self.begin(flow, id, at, head);
@@ -68,7 +84,6 @@ impl FlowDecoder {
         let exchange = self.exchanges.get_mut(&id)?;
         match event {
             HttpEvent::RequestBody { data, .. } => exchange.request_body(&data),
-            HttpEvent::RequestEnd { at, .. } => exchange.request_end(at),
             HttpEvent::ResponseHead { head, .. } => exchange.response_head(head),
             HttpEvent::ResponseBody { at, data, .. } => exchange.response_body(at, data),
             HttpEvent::ResponseTrailers { headers, .. } => exchange.trailers(headers),
@@ -91,6 +106,7 @@ impl FlowDecoder {
                 return exchange.answer_message(&so_far, data, last);
             }
             HttpEvent::RequestHead { .. }
+            | HttpEvent::RequestEnd { .. }
             | HttpEvent::ResponseEnd { .. }
             | HttpEvent::End { .. } => {}
         }

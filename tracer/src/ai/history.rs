@@ -236,6 +236,11 @@ impl History {
         self.text = fresh;
     }
 
+    /// [`Prompt::last_text`] so far.
+    pub const fn last_text(&self) -> Option<u128> {
+        self.last_text
+    }
+
     /// What has been read; `address` is who was asked. `None`: no body that could be read.
     pub fn prompt(&self, address: &[&str]) -> Option<Prompt> {
         let parts = [self.instructions, self.tools, self.rest];

@@ -4,6 +4,7 @@
 //! [`process::Process`] for every call. Bounded; what is evicted is counted.
 
 pub mod cgroup;
+pub mod listeners;
 pub mod owner;
 pub mod process;
 pub mod procfs;

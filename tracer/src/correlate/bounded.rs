@@ -31,6 +31,10 @@ impl<K: Hash + Eq + Copy, V> Bounded<K, V> {
         self.map.get_mut(key).map(|(value, _)| value)
     }
 
+    pub(super) fn remove(&mut self, key: &K) -> Option<V> {
+        self.map.remove(key).map(|(value, _)| value)
+    }
+
     /// Puts a value, or replaces it; it is the newest then.
     pub(super) fn insert(&mut self, key: K, value: V) {
         self.next += 1;

@@ -6,15 +6,19 @@
 
 mod attempts;
 mod bounded;
+mod ends;
 mod runs;
 mod stage;
 
 pub use self::attempts::Retry;
+pub use self::ends::{Caller, Party};
 pub use self::runs::Turn;
 pub use self::stage::Stage;
 
 use self::attempts::{Attempts, Earlier};
+use self::ends::Ends;
 use self::runs::Runs;
+use crate::ai::call::Sent;
 use crate::cost::Cost;
 use crate::event::ProcessKey;
 use crate::event_id::EventId;
@@ -35,6 +39,10 @@ pub struct Derived {
     pub duplicate_of: Option<EventId>,
     /// Digest and size of what comes before the conversation: instructions and tools.
     pub prefix: Option<(String, u64)>,
+    /// The process at the other end of the connection, when it is on this host.
+    pub peer: Option<Party>,
+    /// On whose behalf a gateway made this call.
+    pub caller: Option<Caller>,
     /// Another event has the same spend: left out of totals.
     pub counted_elsewhere: bool,
 }
@@ -44,6 +52,7 @@ pub struct Derived {
 pub struct Counts {
     pub runs_evicted: u64,
     pub attempts_evicted: u64,
+    pub asks_evicted: u64,
 }
 
 /// Who may go on with a call: the process, else others of its workload (a program started for
@@ -70,20 +79,38 @@ pub struct Correlator {
     fingerprints: Fingerprints,
     runs: Runs,
     attempts: Attempts,
+    ends: Ends,
 }
 
 impl Correlator {
     pub fn new(fingerprints: Fingerprints) -> Self {
         let key = fingerprints.hash_key();
-        Self { fingerprints, runs: Runs::new(key), attempts: Attempts::default() }
+        Self {
+            fingerprints,
+            runs: Runs::new(key),
+            attempts: Attempts::default(),
+            ends: Ends::default(),
+        }
     }
 
     pub const fn counts(&self) -> Counts {
-        Counts { runs_evicted: self.runs.evicted(), attempts_evicted: self.attempts.evicted() }
+        Counts {
+            runs_evicted: self.runs.evicted(),
+            attempts_evicted: self.attempts.evicted(),
+            asks_evicted: self.ends.evicted(),
+        }
+    }
+
+    /// A request to a process of this host has been sent; `servers`: who listens there.
+    pub fn sent(&mut self, sent: &Sent, caller: Party, servers: &[u32]) {
+        self.ends.sent(sent, caller, servers);
     }
 
     /// Takes the next call and fills in what follows from it and those before it.
     pub fn push(&mut self, attributed: &mut AttributedCall, id: EventId) {
+        if let Some(behind) = self.ends.ended(&attributed.call) {
+            ends::hand_on(behind, &mut attributed.call, &mut attributed.derived.cost);
+        }
         let scope = self.scope(attributed);
         let call = &attributed.call;
         let derived = &mut attributed.derived;
@@ -96,6 +123,12 @@ impl Correlator {
         derived.prefix = prompt.prefix.map(|digest| {
             (self.fingerprints.hex("prefix", &digest.to_le_bytes()), prompt.prefix_bytes)
         });
+        derived.caller = self.ends.caller(call, derived.cost.as_ref());
+        derived.counted_elsewhere = derived.caller.is_some();
+        if derived.counted_elsewhere {
+            // Runs and retries are its caller's too.
+            return;
+        }
         let mut again = None;
         match self.attempts.find(call, prompt, scope) {
             Some(Earlier::Failed { retry, turn }) => {

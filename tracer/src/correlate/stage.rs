@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Correlator, Counts};
+use super::{Correlator, Counts, Party};
+use crate::ai::call::Sent;
 use crate::cost::{Prices, Pricing};
 use crate::event_id::Ids;
 use crate::keyed::Fingerprints;
@@ -23,6 +24,11 @@ impl Stage {
 
     pub const fn counts(&self) -> Counts {
         self.correlator.counts()
+    }
+
+    /// A request to a process of this host has been sent; `servers`: who listens there.
+    pub fn sent(&mut self, sent: &Sent, caller: Party, servers: &[u32]) {
+        self.correlator.sent(sent, caller, servers);
     }
 
     /// `unix_ns`: wall clock of the call's end.

@@ -173,3 +173,99 @@ fn one_key_has_one_fingerprint_and_no_table_grows_without_end() {
     assert_eq!(counts.attempts_evicted, 70_000 - 65_536);
     assert_eq!(counts.runs_evicted, 70_000 - 65_536);
 }
+
+/// A gateway (process 9) that asks a provider on behalf of others.
+mod gateway {
+    use super::*;
+    use crate::ai::call::{Sent, Usage};
+    use crate::cost::{Cost, Source};
+
+    fn attributed(pid: u32, body: &str, from: u64, to: u64, output: Option<u64>) -> AttributedCall {
+        let mut asked = Asked::default();
+        Scanner::single().push(body.as_bytes(), &mut asked);
+        let process = ProcessKey { tgid: pid, start: BootTime(1) };
+        let flow = FlowKey { process, handle: from, ..FlowKey::default() };
+        let provider = providers::by_id("openai").expect("a known provider");
+        let mut call = Call::unanswered(flow, Origin::default(), provider);
+        (call.operation, call.failure) = ("chat", None);
+        (call.started, call.ended) = (BootTime(from), BootTime(to));
+        call.usage = Usage { output, ..Usage::default() };
+        call.prompt = asked.history.prompt(&["POST", "h", "/"]).map(Box::new);
+        let mut derived = Derived::default();
+        if pid == 9 {
+            let source = Source::Table;
+            derived.cost = Some(Cost { usd: 0.5, source, prices_as_of: None });
+        }
+        AttributedCall { call, process, owner: None, user: None, cgroup_path: None, derived }
+    }
+
+    fn sent(call: &AttributedCall) -> Sent {
+        let text = call.call.prompt.as_ref().and_then(|prompt| prompt.last_text);
+        Sent {
+            flow: call.call.flow,
+            cgroup_id: 0,
+            started: call.call.started,
+            at: call.call.started,
+            text: text.expect("a text"),
+        }
+    }
+
+    /// The same question in another provider's form.
+    const ANTHROPIC: &str = r#"{"system":"s","messages":[{"role":"user","content":"why?"}]}"#;
+    const OPENAI: &str = r#"{"messages":[{"role":"system","content":"s"},
+        {"role":"user","content":[{"type":"text","text":"why?"}]}]}"#;
+
+    fn party(pid: u32) -> Party {
+        Party { pid, workload: Some(format!("w{pid}")) }
+    }
+
+    #[test]
+    fn spend_is_the_callers_and_counted_once() {
+        let mut correlator = Correlator::new(Fingerprints::new(&[7; 32]));
+        let mut ids = Ids::new();
+        // Two callers ask the same at once; the second one's stream tells no usage.
+        let mut one = attributed(1, OPENAI, 10, 50, Some(7));
+        let mut two = attributed(2, OPENAI, 11, 60, None);
+        correlator.sent(&sent(&one), party(1), &[9]);
+        correlator.sent(&sent(&two), party(2), &[9]);
+        let mut behind =
+            [attributed(9, ANTHROPIC, 20, 40, Some(7)), attributed(9, ANTHROPIC, 21, 41, Some(8))];
+        for call in &mut behind {
+            correlator.push(call, ids.next(0));
+            assert!(!call.is_counted());
+            assert_eq!((call.derived.duplicate_of, call.derived.turn), (None, None));
+        }
+        assert_eq!(behind[0].derived.caller, Some(Caller(party(1))));
+        assert_eq!(behind[1].derived.caller, Some(Caller(party(2))));
+        for (call, output) in [(&mut one, 7), (&mut two, 8)] {
+            correlator.push(call, ids.next(0));
+            assert!(call.is_counted());
+            assert_eq!(call.call.usage.output, Some(output));
+            assert_eq!(call.derived.cost.as_ref().map(|cost| cost.usd), Some(0.5));
+        }
+    }
+
+    #[test]
+    fn calls_that_are_nobody_elses_stay_the_gateways() {
+        let mut correlator = Correlator::new(Fingerprints::new(&[7; 32]));
+        let mut ids = Ids::new();
+        let caller = attributed(1, OPENAI, 10, 50, Some(7));
+        correlator.sent(&sent(&caller), party(1), &[9]);
+        let other = r#"{"messages":[{"role":"user","content":"another question"}]}"#;
+        for mut call in [
+            // Another process, another text, begun before.
+            attributed(8, OPENAI, 20, 40, Some(7)),
+            attributed(9, other, 20, 40, Some(7)),
+            attributed(9, OPENAI, 5, 40, Some(7)),
+        ] {
+            correlator.push(&mut call, ids.next(0));
+            assert!(call.is_counted() && call.derived.caller.is_none());
+        }
+        // The caller's own has ended: what comes after is the gateway's.
+        let mut caller = caller;
+        correlator.push(&mut caller, ids.next(0));
+        let mut late = attributed(9, OPENAI, 55, 58, Some(7));
+        correlator.push(&mut late, ids.next(0));
+        assert!(late.is_counted());
+    }
+}

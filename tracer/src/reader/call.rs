@@ -83,6 +83,9 @@ pub struct CallEvent {
     /// Keyed hash of the prompt's beginning: calls that could share a cache have the same.
     #[serde(rename = "aitrace.prompt.prefix")]
     pub prefix: Option<String>,
+    /// False: another event has the same spend.
+    #[serde(rename = "aitrace.counted")]
+    pub counted: Option<bool>,
     #[serde(rename = "aitrace.tools.called", default)]
     pub tools_called: Vec<String>,
     #[serde(rename = "aitrace.capture", default)]
@@ -109,9 +112,10 @@ pub struct CallEvent {
 }
 
 impl CallEvent {
-    /// Whether it counts in totals: the server's end of a call on this host is the same call again.
+    /// Whether it counts in totals: the server's end of a call on this host is the same call again, and
+    /// a gateway's own call is its caller's.
     pub fn is_counted(&self) -> bool {
-        self.role != "server"
+        self.role != "server" && self.counted != Some(false)
     }
 
     /// The model a person means: as answered, else as asked for.

@@ -35,8 +35,11 @@ impl Exchange {
         }
     }
 
-    pub const fn request_end(&mut self, at: BootTime) {
+    /// The body is whole; what was asked, unless that is no text.
+    pub fn request_end(&mut self, at: BootTime) -> Option<(BootTime, u128)> {
         self.request_ended = at;
+        let text = self.asked.history.last_text().filter(|_| !self.request_gap)?;
+        Some((self.started, text))
     }
 
     pub fn request_gap(&mut self) {

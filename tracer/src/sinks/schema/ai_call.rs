@@ -169,7 +169,7 @@ impl AiCall {
         let remote = attributed.peer.and_then(|peer| peer.remote());
         let mut event = Self {
             who,
-            derived: DerivedKeys::new(attributed),
+            derived: DerivedKeys::new(attributed, &mut cutter),
             operation: call.operation,
             provider: call.provider,
             request_model: cutter.some(call.request_model.as_deref()),

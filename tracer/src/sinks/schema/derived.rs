@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::Cutter;
 use crate::record::AttributedCall;
 
 #[derive(Debug, Default, Serialize, JsonSchema)]
@@ -37,16 +38,27 @@ pub struct DerivedKeys {
     /// Bytes of values in that prefix.
     #[serde(rename = "aitrace.prompt.prefix_bytes", skip_serializing_if = "Option::is_none")]
     pub prefix_bytes: Option<u64>,
+    /// The process at the other end of the connection, when it is on this host.
+    #[serde(rename = "aitrace.peer.pid", skip_serializing_if = "Option::is_none")]
+    pub peer_pid: Option<u32>,
+    #[serde(rename = "aitrace.peer.workload", skip_serializing_if = "Option::is_none")]
+    pub peer_workload: Option<String>,
+    /// On whose behalf a gateway of this host made the call: that one's own call has the spend.
+    #[serde(rename = "aitrace.caller.pid", skip_serializing_if = "Option::is_none")]
+    pub caller_pid: Option<u32>,
+    #[serde(rename = "aitrace.caller.workload", skip_serializing_if = "Option::is_none")]
+    pub caller_workload: Option<String>,
     /// Only when false: another event has the same spend, and totals leave this one out.
     #[serde(rename = "aitrace.counted", skip_serializing_if = "Option::is_none")]
     pub counted: Option<bool>,
 }
 
 impl DerivedKeys {
-    pub(super) fn new(attributed: &AttributedCall) -> Self {
+    pub(super) fn new(attributed: &AttributedCall, cutter: &mut Cutter) -> Self {
         let derived = &attributed.derived;
         let cost = derived.cost.as_ref().filter(|cost| cost.usd.is_finite());
         let retry = derived.retry;
+        let caller = derived.caller.as_ref().map(|caller| &caller.0);
         Self {
             cost_usd: cost.map(|cost| cost.usd),
             cost_source: cost.map(|cost| cost.source.as_str()),
@@ -60,6 +72,10 @@ impl DerivedKeys {
             duplicate_of: derived.duplicate_of.map(|id| id.to_string()),
             prefix_hash: derived.prefix.as_ref().map(|(hash, _)| hash.clone()),
             prefix_bytes: derived.prefix.as_ref().map(|(_, bytes)| *bytes),
+            peer_pid: derived.peer.as_ref().map(|peer| peer.pid),
+            peer_workload: cutter.some(derived.peer.as_ref().and_then(|p| p.workload.as_deref())),
+            caller_pid: caller.map(|caller| caller.pid),
+            caller_workload: cutter.some(caller.and_then(|c| c.workload.as_deref())),
             counted: (!attributed.is_counted()).then_some(false),
         }
     }
