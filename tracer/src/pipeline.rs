@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tracer_common::limits;
 
 use crate::ai::call::{Call, Sent};
-use crate::ai::decoder::{FlowDecoder, Told, failed_handshake};
+use crate::ai::decoder::{FlowDecoder, Said, failed_handshake};
 use crate::ai::endpoint::recognise;
 use crate::ai::providers::HostTable;
 use crate::event::{BootTime, Direction, FlowKey, KernelEvent, Verdict};
@@ -137,8 +137,8 @@ fn say(
                 out(Output::Verdict(info.key, Verdict::Capture));
             }
             match told {
-                Some(Told::Sent(sent)) => out(Output::Sent(sent)),
-                Some(Told::Call(call)) => out(Output::Call(call)),
+                Some(Said::Sent(sent)) => out(Output::Sent(sent)),
+                Some(Said::Call(call)) => out(Output::Call(call)),
                 None => {}
             }
         }

@@ -17,7 +17,7 @@ use crate::keyed::HashKey;
 
 /// What a flow has to tell.
 #[derive(Debug)]
-pub enum Told {
+pub enum Said {
     Sent(Sent),
     Call(Box<Call>),
 }
@@ -53,13 +53,13 @@ impl FlowDecoder {
     }
 
     /// Takes an event; what is to be told when a request is sent, or an exchange ends.
-    pub fn push(&mut self, flow: &FlowInfo, event: HttpEvent) -> Option<Told> {
+    pub fn push(&mut self, flow: &FlowInfo, event: HttpEvent) -> Option<Said> {
         if let HttpEvent::RequestEnd { id, at, .. } = event {
             let (started, text) = self.exchanges.get_mut(&id)?.request_end(at)?;
             let (flow, cgroup_id) = (flow.key, flow.cgroup_id);
-            return Some(Told::Sent(Sent { flow, cgroup_id, started, at, text }));
+            return Some(Said::Sent(Sent { flow, cgroup_id, started, at, text }));
         }
-        self.answered(flow, event).map(|call| Told::Call(Box::new(call)))
+        self.answered(flow, event).map(|call| Said::Call(Box::new(call)))
     }
 
     fn answered(&mut self, flow: &FlowInfo, event: HttpEvent) -> Option<Call> {

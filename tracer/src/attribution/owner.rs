@@ -9,7 +9,7 @@ use super::process::{Limits, Process, ProcessTable};
 use super::procfs::{self, Procfs};
 use crate::ai::call::Call;
 use crate::correlate::Derived;
-use crate::event::KernelEvent;
+use crate::event::{KernelEvent, ProcessKey};
 use crate::record::AttributedCall;
 
 const PASSWD: &str = "/etc/passwd";
@@ -47,6 +47,20 @@ impl Owners {
     /// For recorded calls: their events alone tell.
     pub fn recorded() -> Self {
         Self { processes: ProcessTable::new(Limits::default()), host: None }
+    }
+
+    /// What a person would call a process.
+    pub fn label(&mut self, key: ProcessKey) -> Option<String> {
+        let host = &self.host;
+        let found =
+            self.processes.lookup(key, |key| host.as_ref().and_then(|host| host.procfs.read(key)));
+        found.map(|process| process.title.clone()).filter(|title| !title.is_empty())
+    }
+
+    /// The same of whoever has this id now.
+    pub fn label_of(&mut self, pid: u32) -> Option<String> {
+        let key = self.host.as_ref()?.procfs.key(pid)?;
+        self.label(key)
     }
 
     /// Finds the call's owner.

@@ -196,7 +196,15 @@ mod gateway {
             let source = Source::Table;
             derived.cost = Some(Cost { usd: 0.5, source, prices_as_of: None });
         }
-        AttributedCall { call, process, owner: None, user: None, cgroup_path: None, derived }
+        AttributedCall {
+            call,
+            process,
+            owner: None,
+            user: None,
+            cgroup_path: None,
+            peer: None,
+            derived,
+        }
     }
 
     fn sent(call: &AttributedCall) -> Sent {

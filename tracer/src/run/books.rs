@@ -28,6 +28,8 @@ pub(super) struct Ledger {
     pub(super) sockets_skipped: Counter,
     pub(super) verdicts_failed: Counter,
     pub(super) processes_unknown: Counter,
+    /// Requests on their way that the output was not told of.
+    pub(super) requests_skipped: Counter,
     pub(super) events_not_encoded: Counter,
     /// Rounds of the output: it stands still when the run hangs.
     pub(super) turns: Counter,
@@ -54,6 +56,7 @@ impl Ledger {
             sockets_skipped: Counter::default(),
             verdicts_failed: Counter::default(),
             processes_unknown: Counter::default(),
+            requests_skipped: Counter::default(),
             events_not_encoded: Counter::default(),
             turns: Counter::default(),
             gaps: AtomicU64::new(0),
@@ -112,6 +115,7 @@ impl Ledger {
             ("sockets_skipped", self.sockets_skipped.get()),
             ("verdicts_failed", self.verdicts_failed.get()),
             ("processes_unknown", self.processes_unknown.get()),
+            ("requests_skipped", self.requests_skipped.get()),
             ("events_not_encoded", self.events_not_encoded.get()),
             ("gaps", self.gaps.load(Ordering::Relaxed)),
             ("gap_bytes", self.gap_bytes.load(Ordering::Relaxed)),

@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use super::books::Ledger;
 use super::queue::Consumer;
-use crate::ai::call::Call;
+use crate::ai::call::{Call, Sent};
+use crate::ai::decoder::Said;
 use crate::ai::providers::HostTable;
+use crate::attribution::listeners::{Listeners, may_be_here};
 use crate::attribution::owner::Owners;
-use crate::correlate::Stage;
-use crate::event::BootTime;
+use crate::correlate::{Party, Stage};
+use crate::event::{BootTime, ProcessKey};
 use crate::record::{Heartbeat, Record};
 use crate::sinks::clock::{self, WallClock};
 use crate::sinks::encoder::Encoder;
@@ -32,6 +34,7 @@ pub(super) struct Output {
     stage: Stage,
     clock: WallClock,
     sockets: SocketTable,
+    listeners: Listeners,
     addresses: Addresses,
     hosts: Arc<HostTable>,
     ledger: Arc<Ledger>,
@@ -57,6 +60,7 @@ impl Output {
             stage,
             clock: WallClock::sample(),
             sockets: SocketTable::default(),
+            listeners: Listeners::default(),
             addresses: Addresses::default(),
             hosts,
             ledger,
@@ -68,7 +72,7 @@ impl Output {
     /// Runs until the workers are gone, or a vital sink is: that stops the run.
     pub(super) fn run(
         mut self,
-        calls: &Receiver<Box<Call>>,
+        calls: &Receiver<Said>,
         stop: &AtomicBool,
         drain: Duration,
     ) -> io::Result<()> {
@@ -80,13 +84,14 @@ impl Output {
         fanout.finish(drain)
     }
 
-    fn take(&mut self, calls: &Receiver<Box<Call>>) -> Result<(), Ended> {
+    fn take(&mut self, calls: &Receiver<Said>) -> Result<(), Ended> {
         self.beat()?;
         let mut next = Instant::now() + self.heartbeat;
         loop {
             self.ledger.turns.add(1);
             match calls.recv_timeout(TICK) {
-                Ok(call) => self.call(*call)?,
+                Ok(Said::Sent(sent)) => self.sent(&sent),
+                Ok(Said::Call(call)) => self.call(*call)?,
                 Err(RecvTimeoutError::Timeout) => self.take_processes(),
                 Err(RecvTimeoutError::Disconnected) => {
                     self.take_processes();
@@ -121,10 +126,37 @@ impl Output {
         self.put(call, peer)
     }
 
+    /// A request is on its way: if it goes to a process of this host, that one may ask a provider.
+    fn sent(&mut self, sent: &Sent) {
+        self.take_processes();
+        let process = sent.flow.process;
+        let servers = self.servers(process, self.sockets.peer(&sent.flow), sent.at);
+        if !servers.is_empty() {
+            let caller = Party { pid: process.tgid, workload: self.owners.label(process) };
+            self.stage.sent(sent, caller, &servers);
+        }
+    }
+
+    /// Processes of this host at the other end.
+    fn servers(&mut self, client: ProcessKey, peer: Option<Peer>, now: BootTime) -> Arc<[u32]> {
+        match peer.and_then(|peer| peer.remote()) {
+            Some(remote) if may_be_here(&remote.ip()) => {
+                self.listeners.at(client.tgid, remote, now)
+            }
+            _ => Arc::default(),
+        }
+    }
+
+    fn listener(&mut self, client: ProcessKey, peer: Option<Peer>, at: BootTime) -> Option<Party> {
+        let pid = *self.servers(client, peer, at).first()?;
+        Some(Party { pid, workload: self.owners.label_of(pid) })
+    }
+
     fn put(&mut self, call: Call, peer: Option<Peer>) -> Result<(), Ended> {
         let ended = self.clock.unix_ns(call.ended);
         let mut attributed = self.owners.attribute(call);
         attributed.peer = peer;
+        attributed.derived.peer = self.listener(attributed.process, peer, attributed.call.ended);
         self.stage.push(&mut attributed, ended);
         if attributed.owner.is_none() {
             self.ledger.processes_unknown.add(1);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::books::Ledger;
 use super::queue::Consumer;
 use super::watch::Told;
-use crate::ai::call::Call;
+use crate::ai::decoder::Said;
 use crate::ai::providers::HostTable;
 use crate::event::{KernelEvent, Verdict};
 use crate::kernel::verdicts::Verdicts;
@@ -24,7 +24,7 @@ pub(super) struct Worker {
 /// Where a worker's results go.
 struct Outlet {
     verdicts: Arc<Mutex<Verdicts>>,
-    calls: SyncSender<Box<Call>>,
+    calls: SyncSender<Said>,
     watch: SyncSender<Told>,
     ledger: Arc<Ledger>,
 }
@@ -35,7 +35,7 @@ impl Worker {
         key: HashKey,
         queue: Consumer,
         verdicts: Arc<Mutex<Verdicts>>,
-        calls: SyncSender<Box<Call>>,
+        calls: SyncSender<Said>,
         watch: SyncSender<Told>,
         ledger: Arc<Ledger>,
     ) -> Self {
@@ -64,9 +64,14 @@ impl Worker {
 impl Outlet {
     fn put(&self, output: Output) {
         match output {
+            Output::Sent(sent) => {
+                if self.calls.try_send(Said::Sent(sent)).is_err() {
+                    self.ledger.requests_skipped.add(1);
+                }
+            }
             Output::Call(call) => {
                 self.ledger.calls.receive(1);
-                if self.calls.try_send(call).is_ok() {
+                if self.calls.try_send(Said::Call(call)).is_ok() {
                     self.ledger.calls.emit(1);
                 } else {
                     self.ledger.calls_full.add(1);
