@@ -32,6 +32,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             setup::ensure(setup::Need::Build)?;
             let mut bench = cargo();
             bench.args(["bench", "--package", "tests", "--bench", "pipeline", "--bench", "http2"]);
+            bench.args(["--bench", "correlation"]);
             execute(setup::with_compiler(&mut bench))
         }
     }

@@ -183,6 +183,12 @@ impl Output {
     fn beat(&mut self) -> Result<(), Ended> {
         let mut books = self.ledger.books();
         books.sinks = lock(&self.fanout).books();
+        let evicted = self.stage.counts();
+        books.trouble.extend([
+            ("runs_evicted", evicted.runs_evicted),
+            ("attempts_evicted", evicted.attempts_evicted),
+            ("requests_evicted", evicted.asks_evicted),
+        ]);
         let heartbeat =
             Heartbeat { at: clock::now(), uptime_s: self.started.elapsed().as_secs_f64(), books };
         self.emit(Record::Heartbeat(Box::new(heartbeat)))
