@@ -86,3 +86,49 @@ fn spend_behind_a_gateway_is_its_callers_and_counted_once() {
     assert!((spent - (1470.0 + 13_500.0) * 1e-6).abs() < 1e-12, "{spent}");
     println!("{} calls, {} counted", all.len(), counted.len());
 }
+
+/// LiteLLM's own proxy, where this machine has it: `AITRACE_LITELLM` is its `litellm` program.
+#[test]
+#[ignore = "root"]
+fn litellm_is_a_gateway_like_any_other() {
+    let Some(litellm) = std::env::var_os("AITRACE_LITELLM") else {
+        println!(
+            "SKIPPED: AITRACE_LITELLM names no litellm program (pip install 'litellm[proxy]')"
+        );
+        return;
+    };
+    let sandbox = Sandbox::start(Config::default()).unwrap();
+    let settings = sandbox.folder().join("litellm.yaml");
+    let models = "model_list:\n  - model_name: house-model\n    litellm_params:\n      \
+                  model: openai/gpt-4o-mini\n      api_key: sk-of-the-gateway\n";
+    std::fs::write(&settings, models).unwrap();
+    let port = "4000";
+    let tracer = Tracer::start(&[]).unwrap();
+    let mut command = sandbox.command(litellm);
+    command.args(["--host", "127.0.0.1", "--port", port, "--config"]).arg(&settings);
+    command.env("LITELLM_LOCAL_MODEL_COST_MAP", "True").stdout(Stdio::null()).stderr(Stdio::null());
+    let server = Server(command.stdin(Stdio::null()).spawn().unwrap());
+    let mut command = sandbox.command(python().unwrap());
+    command.arg(program("through_litellm.py")).arg(port);
+    let client = run(&mut command, Duration::from_secs(150)).unwrap().succeeded().unwrap();
+    tracer.wait_for(4, Duration::from_secs(20));
+    let finished = tracer.finish().unwrap();
+    let all = finished.calls();
+    let of = |pid: u32| -> Vec<&&Value> {
+        let chats = all.iter().filter(|call| call["gen_ai.operation.name"] == "chat");
+        chats.filter(|call| call["process.pid"] == pid).collect()
+    };
+    let (asked, behind) = (of(client.pid), of(server.0.id()));
+    assert_eq!((asked.len(), behind.len()), (2, 2), "{all:#?}");
+    for (asked, behind) in asked.iter().zip(&behind) {
+        assert_eq!(behind["aitrace.counted"], false, "{behind:#}");
+        assert_eq!(behind["aitrace.caller.pid"], client.pid);
+        assert!(asked["aitrace.counted"].is_null(), "{asked:#}");
+        assert_eq!(asked["gen_ai.request.model"], "house-model");
+        for key in ["gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens", "aitrace.cost.usd"] {
+            assert!(asked[key].as_f64().is_some_and(|n| n > 0.0), "{key}: {asked:#}");
+            assert_eq!(asked[key], behind[key], "{key}");
+        }
+    }
+    println!("LiteLLM: {} chats seen, {} counted, the caller's", 4, asked.len());
+}
