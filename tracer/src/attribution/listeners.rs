@@ -20,11 +20,13 @@ const BELIEVED_S: f64 = 30.0;
 /// `TCP_LISTEN`, include/net/tcp_states.h.
 const LISTEN: &str = "0A";
 
+/// Network namespace and address.
+type Place = (PathBuf, SocketAddr);
+
 #[derive(Debug)]
 pub struct Listeners {
     root: PathBuf,
-    /// By network namespace and address.
-    known: HashMap<(PathBuf, SocketAddr), (Arc<[u32]>, BootTime)>,
+    known: HashMap<Place, (Arc<[u32]>, BootTime)>,
 }
 
 impl Default for Listeners {
