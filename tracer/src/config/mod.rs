@@ -8,6 +8,7 @@
 
 mod agent;
 mod error;
+mod history;
 mod http;
 mod overlay;
 mod sinks;
@@ -22,6 +23,7 @@ use crate::ai::providers::HostTable;
 
 pub use self::agent::{Agent, Convention};
 pub use self::error::ConfigError;
+pub use self::history::History;
 pub use self::http::Http;
 pub use self::sinks::{FileSink, SinkConfig};
 
@@ -36,6 +38,7 @@ pub struct Config {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub hosts: BTreeMap<String, String>,
     pub http: Http,
+    pub history: History,
     /// None: the file of the default configuration.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub sink: Vec<SinkConfig>,
@@ -87,6 +90,7 @@ impl Config {
     fn check(&self, path: &Path) -> Result<(), ConfigError> {
         let wrong = |key: &str, why: String| ConfigError::wrong(path, key, why);
         self.agent.check().map_err(|(key, why)| wrong(key, why))?;
+        self.history.check().map_err(|(key, why)| wrong(key, why))?;
         self.host_table().map_err(|(host, why)| wrong(&format!("hosts.{host}"), why))?;
         for (index, sink) in self.sink.iter().enumerate() {
             let place = format!("sink[{index}]");

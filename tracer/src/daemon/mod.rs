@@ -22,6 +22,7 @@ use self::supervisor::Systemd;
 use crate::config::{Config, SinkConfig};
 use crate::meters::{MeterSink, Shared};
 use crate::run;
+use crate::sinks::history::HistorySink;
 use crate::sinks::queue::Limits;
 use crate::sinks::socket::EventSocket;
 use crate::sinks::worker::{Fanout, Outlet};
@@ -47,6 +48,16 @@ pub fn run(file: Option<PathBuf>, duration: Option<Duration>) -> anyhow::Result<
         // The agent is of use without it.
         Err(error) => {
             tracing::warn!(path = %socket.display(), %error, "no event socket: `aitrace top` cannot attach");
+        }
+    }
+    if config.history.enabled {
+        let path = config.history.file(&agent.state_dir);
+        match HistorySink::open(&path, config.history.limits()) {
+            Ok((sink, _)) => outlets.push(Outlet::new(sink, Limits::default())),
+            // The agent is of use without it, and what is there is not ours to break.
+            Err(error) => {
+                tracing::error!(%error, "no history: `aitrace report` will not see this run");
+            }
         }
     }
     for sink in &config.sinks() {

@@ -47,9 +47,10 @@ impl Systemd {
         if next.agent != self.config.agent
             || next.hosts != self.config.hosts
             || next.http != self.config.http
+            || next.history != self.config.history
         {
             tracing::warn!(
-                "[agent], [hosts] and [http] change with a restart; sinks have changed now"
+                "[agent], [hosts], [http] and [history] change with a restart; sinks have changed now"
             );
         }
         let (before, after) = (self.config.sinks(), next.sinks());
