@@ -58,6 +58,7 @@ const TEST_PACKAGES: &[Package] = &[
         why: "clients of the tests",
     },
     Package { name: "chromium", proof: "/usr/bin/chromium", why: "opens the report's page" },
+    Package { name: "tmux", proof: "/usr/bin/tmux", why: "a terminal for the live view" },
     Package { name: "xz-utils", proof: "/usr/bin/xz", why: "test vectors" },
 ];
 const GO_PACKAGES: &[Package] =
