@@ -14,6 +14,7 @@ pub mod sandbox;
 
 pub mod clients;
 pub mod corpus;
+pub mod matrix;
 
 pub mod tracer;
 pub mod wire;

@@ -65,6 +65,35 @@ const GO_PACKAGES: &[Package] =
     &[Package { name: "golang-go", proof: "/usr/bin/go", why: "clients of the tests" }];
 const NPM_PACKAGES: &[Package] =
     &[Package { name: "npm", proof: "/usr/bin/npm", why: "clients of the tests" }];
+/// Rows of the client matrix that the system's packages bring.
+const MATRIX_PACKAGES: &[Package] = &[
+    Package { name: "gcc", proof: "/usr/bin/cc", why: "C clients" },
+    Package { name: "libc6-dev", proof: "/usr/include/stdio.h", why: "C clients" },
+    Package {
+        name: "libssl-dev",
+        proof: "/usr/lib/x86_64-linux-gnu/libssl.a",
+        why: "C clients, shared and static",
+    },
+    Package { name: "wget", proof: "/usr/bin/wget", why: "a client with GnuTLS" },
+    Package {
+        name: "libcurl3-gnutls",
+        proof: "/usr/lib/x86_64-linux-gnu/libcurl-gnutls.so.4",
+        why: "a client with GnuTLS",
+    },
+    Package {
+        name: "libcurl3-nss",
+        proof: "/usr/lib/x86_64-linux-gnu/libcurl-nss.so.4",
+        why: "a client with NSS",
+    },
+    Package {
+        name: "nss-plugin-pem",
+        proof: "/usr/lib/x86_64-linux-gnu/nss/libnsspem.so",
+        why: "certificates for the client with NSS",
+    },
+    Package { name: "ruby", proof: "/usr/bin/ruby", why: "a client in Ruby" },
+    Package { name: "nodejs", proof: "/usr/bin/node", why: "clients in JavaScript" },
+    Package { name: "npm", proof: "/usr/bin/npm", why: "clients in JavaScript" },
+];
 const BENCH_PACKAGES: &[Package] = &[
     Package { name: "wrk", proof: "/usr/bin/wrk", why: "load for the bench" },
     Package { name: "bpftrace", proof: "/usr/bin/bpftrace", why: "the bench compares with it" },
@@ -150,6 +179,26 @@ fn npm_packages() -> Result<()> {
     npm.current_dir(&folder).args(["install", "--no-audit", "--no-fund", "--loglevel", "error"]);
     run(&mut npm)?;
     Ok(std::fs::write(stamp, wanted)?)
+}
+
+/// npm packages of the tests, pinned by their lock file, in `.node`.
+fn node_packages() -> Result<()> {
+    let source = root().join("tests/programs/node");
+    let lock = std::fs::read_to_string(source.join("package-lock.json"))?;
+    let folder = root().join(".node");
+    let stamp = folder.join("installed.json");
+    if std::fs::read_to_string(&stamp).is_ok_and(|installed| installed == lock) {
+        return Ok(());
+    }
+    eprintln!("xtask: installing the npm clients of the tests into .node");
+    std::fs::create_dir_all(&folder)?;
+    for file in ["package.json", "package-lock.json"] {
+        std::fs::copy(source.join(file), folder.join(file))?;
+    }
+    run(Command::new("npm")
+        .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"])
+        .arg(&folder))?;
+    Ok(std::fs::write(stamp, lock)?)
 }
 
 /// Tells build.rs which toolchain compiles the eBPF side.

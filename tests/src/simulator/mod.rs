@@ -7,6 +7,7 @@
 mod answer;
 mod anthropic;
 mod authority;
+mod h2;
 mod hostile;
 mod openai;
 mod provider;
@@ -52,6 +53,8 @@ pub struct Config {
     pub recordings: Option<Arc<Recordings>>,
     /// Names beside [`HOSTS`].
     pub hosts: Vec<String>,
+    /// Offer HTTP/2 beside HTTP/1.1: the client chooses.
+    pub http2: bool,
     /// Keep nothing: for benches.
     pub forget: bool,
 }
@@ -92,6 +95,9 @@ impl Simulator {
             .with_no_client_auth()
             .with_cert_resolver(Arc::clone(&authority) as Arc<_>);
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
+        if config.http2 {
+            tls.alpn_protocols.insert(0, b"h2".to_vec());
+        }
         let log = config.log.as_ref().map(File::create).transpose().context("truth log")?;
         let stage = Arc::new(Stage {
             authority,
@@ -161,6 +167,13 @@ fn serve(tcp: TcpStream, stage: &Stage) -> Result<()> {
     let client_port = tcp.peer_addr()?.port();
     let connection = ServerConnection::new(Arc::clone(&stage.tls))?;
     let mut tls = StreamOwned::new(connection, Segments { tcp, most: None });
+    tls.flush()?;
+    while tls.conn.is_handshaking() {
+        tls.conn.complete_io(&mut tls.sock)?;
+    }
+    if tls.conn.alpn_protocol() == Some(b"h2") {
+        return h2::serve(&mut tls, stage, client_port);
+    }
     let mut inbox = Inbox::default();
     for turn in 1.. {
         let request = match inbox.read_head(&mut tls) {
@@ -213,8 +226,7 @@ fn exchange(
     }
     let asked = Instant::now();
     let name = tls.conn.server_name().unwrap_or("localhost").to_owned();
-    let number = stage.number.fetch_add(1, Ordering::Relaxed) + 1;
-    let mut answer = stage.answer(&request, &script, &name, number);
+    let mut answer = stage.next_answer(&request, &script, &name);
     let again;
     if let Some(kind) = script.hostile {
         let Body::Whole(good) = &answer.body else { anyhow::bail!("hostile answers are whole") };
@@ -247,7 +259,17 @@ fn exchange(
     Ok(again)
 }
 
+/// A request's target without its query.
+fn split_query(target: &str) -> &str {
+    target.split('?').next().unwrap_or_default()
+}
+
 impl Stage {
+    fn next_answer(&self, request: &Request, script: &Script, host: &str) -> Answer {
+        let number = self.number.fetch_add(1, Ordering::Relaxed) + 1;
+        self.answer(request, script, host, number)
+    }
+
     fn answer(&self, request: &Request, script: &Script, host: &str, number: u64) -> Answer {
         let recorded =
             script.play.as_deref().and_then(|id| self.config.recordings.as_ref()?.get(id));

@@ -147,7 +147,7 @@ fn limit(ending: Ending) -> (Option<usize>, Option<Ended>) {
 }
 
 /// Content encoding. Each event of a stream is flushed through the compressor, as providers do.
-fn encode(answer: &Answer, script: &Script) -> io::Result<(Vec<Piece>, bool)> {
+pub(super) fn encode(answer: &Answer, script: &Script) -> io::Result<(Vec<Piece>, bool)> {
     let (mut pieces, streamed) = match &answer.body {
         Body::Whole(bytes) => (vec![Piece { bytes: bytes.clone(), content: true }], false),
         Body::Stream(pieces) => (pieces.clone(), true),

@@ -63,7 +63,8 @@ fn exec(ctx: &TracePointContext, who: Identity) {
         );
         (*record).argv_len = if read == 0 { argv_len as u16 } else { 0 };
     }
-    slot.submit(Wake::Batched);
+    // Now: a file met for the first time is to be probed before its program gets going.
+    slot.submit(Wake::Now);
 }
 
 /// `sched_process_exit(struct task_struct *p, ...)`: only when the last thread goes.
