@@ -63,8 +63,6 @@ const TEST_PACKAGES: &[Package] = &[
 ];
 const GO_PACKAGES: &[Package] =
     &[Package { name: "golang-go", proof: "/usr/bin/go", why: "clients of the tests" }];
-const NPM_PACKAGES: &[Package] =
-    &[Package { name: "npm", proof: "/usr/bin/npm", why: "clients of the tests" }];
 /// Rows of the client matrix that the system's packages bring.
 const MATRIX_PACKAGES: &[Package] = &[
     Package { name: "gcc", proof: "/usr/bin/cc", why: "C clients" },
@@ -131,9 +129,8 @@ pub(crate) fn ensure(need: Need) -> Result<()> {
             if !on_path("go") && !Path::new("/usr/local/go/bin/go").exists() {
                 install(GO_PACKAGES, &mut updated)?;
             }
-            if !on_path("npm") {
-                install(NPM_PACKAGES, &mut updated)?;
-            }
+            install(MATRIX_PACKAGES, &mut updated)?;
+            node_packages()?;
             npm_packages()?;
             python_environment()?;
         }
