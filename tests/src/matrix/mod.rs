@@ -4,6 +4,7 @@
 //! table `docs/coverage.md` made of the rows. To add a client: a row in one of the files here (a
 //! program under `tests/programs/` where it needs one); nothing else.
 
+mod compiled;
 mod native;
 mod script;
 
@@ -24,7 +25,7 @@ pub const SCRIPT: &str = "in=120; out=45; cached=20; reasoning=7; events=12";
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// All rows, in the order of the table.
-pub const ROWS: &[&[Client]] = &[native::ROWS, script::ROWS];
+pub const ROWS: &[&[Client]] = &[native::ROWS, script::ROWS, compiled::ROWS];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wire {

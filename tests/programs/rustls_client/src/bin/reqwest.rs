@@ -4,7 +4,11 @@ use rustls_client::{body, calls, option, say, URL};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let calls = calls();
-    let client = reqwest::blocking::Client::new();
+    let mut client = reqwest::blocking::Client::builder();
+    if std::env::args().any(|arg| arg == "--http1") {
+        client = client.http1_only();
+    }
+    let client = client.build()?;
     for _ in 0..calls {
         let response = client
             .post(URL)
