@@ -24,7 +24,7 @@ pub(crate) static DECISIONS: LruHashMap<FlowKey, Decision> =
 
 /// Server names set on connections that have had no data yet.
 #[map]
-pub(crate) static NAMES: LruHashMap<FlowKey, ServerName> = LruHashMap::with_max_entries(8192, 0);
+pub(crate) static NAMES: LruHashMap<FlowKey, ServerName> = LruHashMap::with_max_entries(16_384, 0);
 
 /// A call between its entry and its return, by thread. LRU: threads die inside calls.
 #[map]

@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 
 use super::Wire::{Http1, Http2};
-use super::{Ask, Client, Coverage, SCRIPT, Wire};
+use super::{Ask, Client, Coverage, SCRIPT};
 use crate::sandbox::Sandbox;
 
 pub(super) const ROWS: &[Client] = &[Client {

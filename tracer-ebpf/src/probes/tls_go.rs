@@ -198,6 +198,9 @@ impl Frame {
             if error != 0 {
                 let call = Call { key: call.key, buf: 0, len_ptr: 0, what: Call::HANDSHAKE };
                 handshake_failed(&call, self.who, 1);
+            } else {
+                // The name moves on with the flow: a thousand connections may wait for their first byte.
+                let _opened = flow::enter(&call.key, self.who);
             }
             return;
         }

@@ -83,6 +83,10 @@ pub fn boringssl(image: &Image<'_>) -> Result<Option<Vec<Hook>>, SignatureError>
     let Some(file) = code::string_ending_in(image, FILE) else { return Ok(None) };
     let not_found = SignatureError::NotFound;
     let places = code::references(image, file);
+    if places.is_empty() {
+        // Only the words are here.
+        return Ok(None);
+    }
     let mut functions: Vec<Raising> = Vec::new();
     for body in code::functions_around(image, &places).into_iter().flatten() {
         if !functions.iter().any(|known| known.body.start == body.start) {
