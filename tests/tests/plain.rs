@@ -27,6 +27,9 @@ fn attached_to_system_calls() -> usize {
     aya::programs::loaded_links().flatten().filter(|link| ours.contains(&link.program_id())).count()
 }
 
+/// One test at a time: a tracer sees what the other one does.
+static ALONE: std::sync::Mutex<()> = std::sync::Mutex::new(());
+
 fn wait_until(what: &str, limit: Duration, done: impl Fn() -> bool) {
     let deadline = Instant::now() + limit;
     while !done() {
@@ -74,6 +77,7 @@ struct Made {
 #[test]
 #[ignore = "root"]
 fn every_way_of_moving_bytes_is_seen_exactly() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let folder = tempfile::tempdir().unwrap();
     let tracer = Tracer::start(&[]).unwrap();
     assert_eq!(attached_to_system_calls(), 0, "an idle host (does a model server run here?)");
@@ -171,6 +175,7 @@ fn no_model(listener: &std::net::TcpListener) {
 #[test]
 #[ignore = "root"]
 fn connections_that_never_stand_are_failed_calls() {
+    let _alone = ALONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let tracer = Tracer::start(&[]).unwrap();
     let curl = |url: &str| {
         let mut curl = Command::new("curl");

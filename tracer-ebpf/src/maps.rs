@@ -68,6 +68,11 @@ pub(crate) static UNIX_NAMES: HashMap<u64, u32> = HashMap::with_max_entries(1024
 #[map]
 pub(crate) static WATCHED: LruHashMap<u32, u32> = LruHashMap::with_max_entries(16_384, 0);
 
+/// Processes whose TLS nobody can read, and the low half of their start: what their connections to a
+/// TLS port carry is looked at.
+#[map]
+pub(crate) static UNREADABLE: LruHashMap<u32, u32> = LruHashMap::with_max_entries(16_384, 0);
+
 /// A system call on such a connection between its entry and its return, by thread.
 #[map]
 pub(crate) static TRANSFERS: LruHashMap<u64, Transfer> =

@@ -20,6 +20,7 @@ pub mod flow;
 
 pub mod ai;
 
+pub mod opaque;
 pub mod pipeline;
 pub mod sockets;
 

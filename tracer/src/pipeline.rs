@@ -15,6 +15,7 @@ use crate::ai::providers::HostTable;
 use crate::event::{BootTime, Direction, FlowKey, KernelEvent, Verdict};
 use crate::flow::table::{Counts, FlowEvent, FlowTable};
 use crate::keyed::HashKey;
+use crate::opaque::{self, Opaque, Said};
 
 #[derive(Debug)]
 pub enum Output {
@@ -25,10 +26,20 @@ pub enum Output {
     Verdict(FlowKey, Verdict),
 }
 
+impl From<Said> for Output {
+    fn from(said: Said) -> Self {
+        match said {
+            Said::Call(call) => Self::Call(call),
+            Said::Verdict(key, verdict) => Self::Verdict(key, verdict),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub struct Pipeline {
     table: FlowTable,
     decoders: HashMap<FlowKey, FlowDecoder>,
+    opaque: Opaque,
     hosts: Arc<HostTable>,
     key: HashKey,
 }
@@ -41,7 +52,8 @@ impl Pipeline {
 
     /// With the installation's key for hashes of content.
     pub fn keyed(hosts: Arc<HostTable>, key: HashKey) -> Self {
-        Self { table: FlowTable::default(), decoders: HashMap::new(), hosts, key }
+        let opaque = Opaque::new(Arc::clone(&hosts));
+        Self { table: FlowTable::default(), decoders: HashMap::new(), opaque, hosts, key }
     }
 
     pub const fn counts(&self) -> &Counts {
@@ -61,6 +73,14 @@ impl Pipeline {
             }
             return;
         }
+        if opaque::is_opaque(&event) {
+            return self.opaque.push(event, &mut |said| out(said.into()));
+        }
+        if let KernelEvent::Exit(_) = &event
+            && !self.opaque.is_empty()
+        {
+            self.opaque.push(event.clone(), &mut |said| out(said.into()));
+        }
         if let Some(key) = asks_in_the_open(&event) {
             // Before its budget is spent on a long head.
             let fresh = || FlowDecoder::new(Arc::clone(&self.hosts), self.key);
@@ -68,7 +88,7 @@ impl Pipeline {
             out(Output::Verdict(key, Verdict::Capture));
         }
         let spent = undecided_and_spent(&event);
-        let Self { table, decoders, hosts, key } = self;
+        let Self { table, decoders, hosts, key, .. } = self;
         let context = Context { hosts, key: *key };
         table.push(event, &mut |info, event| say(decoders, context, info, event, out));
         // All that comes up of an undecided flow has been seen, and it was nothing.
@@ -79,9 +99,17 @@ impl Pipeline {
         }
     }
 
+    /// Time passes and nothing comes: `now` is asked only where somebody waits.
+    pub fn tick(&mut self, now: impl FnOnce() -> BootTime, out: &mut dyn FnMut(Output)) {
+        if !self.opaque.is_empty() {
+            self.opaque.settle(now(), &mut |said| out(said.into()));
+        }
+    }
+
     /// Nothing more will come: what is open ends as lost.
     pub fn finish(&mut self, at: BootTime, out: &mut dyn FnMut(Output)) {
-        let Self { table, decoders, hosts, key } = self;
+        self.opaque.finish(&mut |said| out(said.into()));
+        let Self { table, decoders, hosts, key, .. } = self;
         let context = Context { hosts, key: *key };
         table.finish(at, &mut |info, event| say(decoders, context, info, event, out));
     }

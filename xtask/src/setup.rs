@@ -59,6 +59,11 @@ const TEST_PACKAGES: &[Package] = &[
     },
     Package { name: "chromium", proof: "/usr/bin/chromium", why: "opens the report's page" },
     Package { name: "tmux", proof: "/usr/bin/tmux", why: "a terminal for the live view" },
+    Package {
+        name: "openjdk-17-jdk-headless",
+        proof: "/usr/bin/javac",
+        why: "a client whose TLS cannot be read",
+    },
     Package { name: "xz-utils", proof: "/usr/bin/xz", why: "test vectors" },
 ];
 const GO_PACKAGES: &[Package] =

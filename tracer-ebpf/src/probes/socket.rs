@@ -10,7 +10,7 @@ use tracer_common::tls::{FlowKey, end};
 
 use crate::emit::{self, Wake};
 use crate::identity::{Identity, field};
-use crate::maps::{FLOWS, SOCKETS};
+use crate::maps::{FLOWS, SOCKETS, UNREADABLE};
 use crate::{config, flow, socket};
 
 /// include/net/tcp_states.h
@@ -67,6 +67,9 @@ fn connecting(sock: u64) {
     if who.tgid == config::get().own_tgid {
         return;
     }
+    // SAFETY: a plain integer that user space replaces whole.
+    let unreadable = unsafe { UNREADABLE.get(who.tgid) }.copied() == Some(who.start_ns as u32);
+    let class = if class == class::TLS && unreadable { class::OPAQUE } else { class };
     let Some(entry) = socket::admit(sock, &pair, class, 0) else { return };
     // Now: user space may have to attach before the first byte.
     let wake = if class == class::TLS { Wake::Batched } else { Wake::Now };

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use crate::event::ProcessKey;
 use aya::maps::{HashMap, MapData, MapError};
 use tracer_common::sni;
 use tracer_common::socket::{Endpoint, class};
@@ -12,6 +13,7 @@ pub struct Endpoints {
     endpoints: HashMap<MapData, Endpoint, u32>,
     unix_names: HashMap<MapData, u64, u32>,
     watched: HashMap<MapData, u32, u32>,
+    unreadable: HashMap<MapData, u32, u32>,
 }
 
 fn key(address: Option<IpAddr>, port: u16) -> Endpoint {
@@ -34,8 +36,9 @@ impl Endpoints {
         endpoints: HashMap<MapData, Endpoint, u32>,
         unix_names: HashMap<MapData, u64, u32>,
         watched: HashMap<MapData, u32, u32>,
+        unreadable: HashMap<MapData, u32, u32>,
     ) -> Self {
-        Self { endpoints, unix_names, watched }
+        Self { endpoints, unix_names, watched, unreadable }
     }
 
     /// Connections to this port, whatever the address, are of a [`class`].
@@ -60,6 +63,11 @@ impl Endpoints {
     /// An AI server listens on a Unix socket of this name.
     pub fn unix_name(&mut self, path: &str) -> Result<(), MapError> {
         self.unix_names.insert(name_hash(path), class::UNIX, 0)
+    }
+
+    /// Nobody can read this process's TLS: what is on the wire of it is looked at.
+    pub fn unreadable(&mut self, process: ProcessKey) -> Result<(), MapError> {
+        self.unreadable.insert(process.tgid, process.start.0 as u32, 0)
     }
 
     /// This process has a connection of interest already.

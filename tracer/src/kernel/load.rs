@@ -140,6 +140,7 @@ impl Kernel {
             take(&mut ebpf, "ENDPOINTS")?,
             take(&mut ebpf, "UNIX_NAMES")?,
             take(&mut ebpf, "WATCHED")?,
+            take(&mut ebpf, "UNREADABLE")?,
         );
         let syscalls = Syscalls::new(&ebpf).map_err(|error| LoadError::Other(Box::new(error)))?;
         Ok(Self {

@@ -26,6 +26,8 @@ pub(super) struct Ledger {
     pub(super) discoveries_skipped: Counter,
     pub(super) exits_skipped: Counter,
     pub(super) sockets_skipped: Counter,
+    /// Opaque calls of processes whose plaintext is seen as well.
+    pub(super) seen_in_plaintext: Counter,
     pub(super) verdicts_failed: Counter,
     pub(super) processes_unknown: Counter,
     /// Requests on their way that the output was not told of.
@@ -54,6 +56,7 @@ impl Ledger {
             discoveries_skipped: Counter::default(),
             exits_skipped: Counter::default(),
             sockets_skipped: Counter::default(),
+            seen_in_plaintext: Counter::default(),
             verdicts_failed: Counter::default(),
             processes_unknown: Counter::default(),
             requests_skipped: Counter::default(),
@@ -93,7 +96,8 @@ impl Ledger {
     /// before it came in.
     pub(super) fn books(&self) -> Books {
         let written = self.output.emitted();
-        let output = snapshot(self.calls.emitted(), written, &[]);
+        let plain = self.seen_in_plaintext.get();
+        let output = snapshot(self.calls.emitted(), written, &[("seen_in_plaintext", plain)]);
         let full = self.calls_full.get();
         let calls = snapshot(self.calls.received(), self.calls.emitted(), &[("queue_full", full)]);
         let decoded = self.decode.emitted();

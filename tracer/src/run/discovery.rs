@@ -2,17 +2,19 @@
 
 use std::sync::mpsc::Receiver;
 
+use super::readable::Readable;
 use crate::discover::scan::{Found, Scanner};
 use crate::kernel::attach::Programs;
 
 pub(super) struct Discovery {
     programs: Programs,
     scanner: Scanner,
+    readable: Readable,
 }
 
 impl Discovery {
-    pub(super) const fn new(programs: Programs, scanner: Scanner) -> Self {
-        Self { programs, scanner }
+    pub(super) const fn new(programs: Programs, scanner: Scanner, readable: Readable) -> Self {
+        Self { programs, scanner, readable }
     }
 
     /// What is there already.
@@ -32,6 +34,9 @@ impl Discovery {
     fn attach(&mut self, found: &Found) {
         for target in &found.targets {
             let report = self.programs.attach(target);
+            if report.attached > 0 {
+                self.readable.add(&target.shown);
+            }
             tracing::info!(file = target.shown, hooks = report.attached, "attached");
             for refusal in report.refused {
                 tracing::warn!(

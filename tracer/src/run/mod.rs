@@ -12,6 +12,7 @@ mod books;
 mod discovery;
 mod output;
 mod queue;
+mod readable;
 mod route;
 mod watch;
 mod worker;
@@ -42,6 +43,7 @@ use crate::sinks::worker::{Fanout, Outlet, SharedFanout};
 use self::books::Ledger;
 use self::discovery::Discovery;
 use self::output::Output;
+use self::readable::Readable;
 use self::route::Router;
 use self::watch::Watcher;
 
@@ -155,9 +157,10 @@ fn run(
     let ledger = Arc::new(Ledger::new(counters, drain.counts()));
     let verdicts = Arc::new(Mutex::new(verdicts));
 
-    let mut discovery = Discovery::new(programs, Scanner::default());
+    let readable = Readable::default();
+    let mut discovery = Discovery::new(programs, Scanner::default(), readable.clone());
     discovery.startup();
-    let watcher = Watcher::start(endpoints, syscalls, &hosts, &Scanner::default());
+    let watcher = Watcher::start(endpoints, syscalls, &hosts, &Scanner::default(), readable);
     let (to_watch, told) = mpsc::sync_channel(WATCHED);
     let watcher = thread::Builder::new().name("watch".into()).spawn(move || watcher.run(&told))?;
     let (to_discovery, processes) = mpsc::sync_channel(DISCOVERIES);

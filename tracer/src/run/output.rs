@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use tracer_common::tls::library;
+
 use super::books::Ledger;
 use super::queue::Consumer;
 use crate::ai::call::{Call, Sent};
@@ -119,6 +121,11 @@ impl Output {
     fn call(&mut self, call: Call) -> Result<(), Ended> {
         // What happened before the call has been queued before it.
         self.take_processes();
+        if call.flow.library == library::OPAQUE && self.sockets.reads(&call.flow.process) {
+            // What it says has been read where it was plain.
+            self.ledger.seen_in_plaintext.add(1);
+            return Ok(());
+        }
         let peer = self.sockets.peer(&call.flow);
         if let Some(remote) = peer.and_then(|peer| peer.remote()) {
             self.addresses.learn(remote, &call.host);

@@ -7,6 +7,7 @@ use std::sync::mpsc::SyncSender;
 
 use super::books::Ledger;
 use super::queue::Producer;
+use super::readable;
 use super::watch::Told;
 use crate::event::{FlowKey, KernelEvent, ProcessKey, SocketChange};
 use crate::sockets::servers;
@@ -22,6 +23,8 @@ pub(super) struct Router {
     watch: SyncSender<Told>,
     /// Processes that listen or serve: the watch wants to know their end.
     serving: HashSet<ProcessKey>,
+    /// Processes whose TLS connections have been told of.
+    connected: HashSet<ProcessKey>,
     ledger: Arc<Ledger>,
 }
 
@@ -33,7 +36,15 @@ impl Router {
         watch: SyncSender<Told>,
         ledger: Arc<Ledger>,
     ) -> Self {
-        Self { workers, lane, discovery, watch, serving: HashSet::new(), ledger }
+        Self {
+            workers,
+            lane,
+            discovery,
+            watch,
+            serving: HashSet::new(),
+            connected: HashSet::new(),
+            ledger,
+        }
     }
 
     /// Hands an event on; never blocks.
@@ -78,21 +89,35 @@ impl Router {
                 if event.change == SocketChange::Listen && self.serving.len() < MAX_SERVING {
                     self.serving.insert(event.origin.process);
                 }
-                event.class != class::TLS && event.change != SocketChange::Established
+                let first = event.class == class::TLS
+                    && event.change == SocketChange::Connect
+                    && self.is_new(event.origin.process);
+                first || (event.class != class::TLS && event.change != SocketChange::Established)
             }
             KernelEvent::Exec(exec) => {
                 let serves = servers::is_server(exec.argv.iter().map(|argument| &**argument));
                 if serves {
                     self.serving.insert(exec.origin.process);
                 }
-                serves
+                serves || readable::is_never(&exec.path)
             }
-            KernelEvent::Exit(exit) => self.serving.remove(&exit.origin.process),
+            KernelEvent::Exit(exit) => {
+                self.connected.remove(&exit.origin.process);
+                self.serving.remove(&exit.origin.process)
+            }
             _ => false,
         };
         if wanted && self.watch.try_send(Told::Event(event.clone())).is_err() {
             self.ledger.sockets_skipped.add(1);
         }
+    }
+
+    /// Whether a process connects for the first time, as far as is remembered.
+    fn is_new(&mut self, process: ProcessKey) -> bool {
+        if self.connected.len() >= MAX_SERVING {
+            self.connected.clear();
+        }
+        self.connected.insert(process)
     }
 
     fn worker(&self, key: &FlowKey) -> usize {

@@ -1,6 +1,7 @@
 //! Attaches the system-call tracepoints while they are needed, and tells the kernel which connections
 //! are of interest [edge].
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -8,10 +9,12 @@ use std::time::Duration;
 
 use tracer_common::socket::class;
 
+use super::readable::{self, Readable};
+
 use crate::ai::providers::HostTable;
 use crate::discover::scan::Scanner;
 use crate::discover::sockets;
-use crate::event::{KernelEvent, ProcessKey, SocketChange, SocketPair};
+use crate::event::{BootTime, KernelEvent, ProcessKey, SocketChange, SocketPair};
 use crate::kernel::endpoints::Endpoints;
 use crate::kernel::syscalls::Syscalls;
 use crate::sinks::clock;
@@ -34,8 +37,10 @@ pub(super) struct Watcher {
     endpoints: Endpoints,
     syscalls: Syscalls,
     watch: Watch,
-    /// A server listens on a Unix socket.
-    unix: bool,
+    readable: Readable,
+    /// Servers that listen on a Unix socket, and those that were there before us, by process id.
+    unix: HashSet<ProcessKey>,
+    present: Vec<u32>,
     /// The kernel refused: said once.
     refused: bool,
     ports: Vec<u16>,
@@ -48,10 +53,19 @@ impl Watcher {
         syscalls: Syscalls,
         hosts: &Arc<HostTable>,
         scanner: &Scanner,
+        readable: Readable,
     ) -> Self {
         let ports = servers::ports(hosts);
-        let (watch, unix, refused) = (Watch::default(), false, false);
-        let mut watcher = Self { endpoints, syscalls, watch, unix, refused, ports };
+        let mut watcher = Self {
+            endpoints,
+            syscalls,
+            watch: Watch::default(),
+            readable,
+            unix: HashSet::new(),
+            present: Vec::new(),
+            refused: false,
+            ports,
+        };
         for port in watcher.ports.clone() {
             watcher.put(|endpoints| endpoints.port(port, class::PLAIN));
         }
@@ -80,10 +94,12 @@ impl Watcher {
             if !servers::is_server(arguments(&argv)) {
                 continue;
             }
-            self.unix_of(&argv);
+            // Its start is not known here: 0 stands for it.
+            let process = ProcessKey { tgid: *pid, ..ProcessKey::default() };
+            self.present.push(*pid);
+            self.unix_of(process, &argv);
             let held = sockets::held(proc, *pid);
             for socket in found.iter().filter(|s| s.listening && held.contains(&s.inode)) {
-                let process = ProcessKey { tgid: *pid, ..ProcessKey::default() };
                 let port = socket.local.port();
                 self.see(&Seen::Listener { process, port, known: true }, now);
             }
@@ -106,7 +122,8 @@ impl Watcher {
             if let Some(pid) = holders.get(&socket.inode) {
                 self.put(|endpoints| endpoints.watch(*pid));
                 // Its address in the kernel is not known here; the inode stands for it.
-                let seen = Seen::Connect { sock: socket.inode, remote: socket.remote };
+                let seen =
+                    Seen::Connect { sock: socket.inode, remote: socket.remote, opaque: false };
                 self.see(&seen, now);
             }
         }
@@ -139,6 +156,9 @@ impl Watcher {
             Told::Judged { sock, ai } => self.see(&Seen::Judged { sock, ai }, now),
             Told::Event(KernelEvent::Socket(event)) => {
                 let process = event.origin.process;
+                if event.class == class::TLS && self.readable.reads(process.tgid) == Some(false) {
+                    self.put(|endpoints| endpoints.unreadable(process));
+                }
                 let seen = match (event.change, event.pair) {
                     (SocketChange::Listen, SocketPair::Inet { local, .. }) => {
                         listener(process, local.port(), &self.ports)
@@ -154,24 +174,29 @@ impl Watcher {
                 }
             }
             Told::Event(KernelEvent::Exec(exec)) => {
+                let process = exec.origin.process;
+                if readable::is_never(&exec.path) {
+                    self.put(|endpoints| endpoints.unreadable(process));
+                }
                 let argv: Vec<u8> = exec.argv.join(&0);
-                self.unix_of(&argv);
+                self.unix_of(process, &argv);
             }
             Told::Event(KernelEvent::Exit(exit)) => {
+                self.unix.remove(&exit.origin.process);
                 self.see(&Seen::Gone(exit.origin.process), now);
             }
             Told::Event(_) => {}
         }
     }
 
-    fn unix_of(&mut self, argv: &[u8]) {
+    fn unix_of(&mut self, process: ProcessKey, argv: &[u8]) {
         if let Some(path) = servers::unix_socket(arguments(argv)) {
             self.put(|endpoints| endpoints.unix_name(&path));
-            self.unix = true;
+            self.unix.insert(process);
         }
     }
 
-    fn see(&mut self, seen: &Seen, now: crate::event::BootTime) {
+    fn see(&mut self, seen: &Seen, now: BootTime) {
         let mut orders = Vec::new();
         self.watch.push(seen, now, |order| orders.push(order));
         self.obey(&orders);
@@ -187,13 +212,25 @@ impl Watcher {
         }
     }
 
+    /// The end of servers that were there before us is not told by their start: /proc tells it.
+    fn present_gone(&mut self, now: BootTime) {
+        let is_gone = |pid: &mut u32| !std::path::Path::new(&format!("/proc/{pid}")).exists();
+        for tgid in self.present.extract_if(.., is_gone).collect::<Vec<_>>() {
+            let process = ProcessKey { tgid, ..ProcessKey::default() };
+            self.unix.remove(&process);
+            self.see(&Seen::Gone(process), now);
+        }
+    }
+
     fn review(&mut self) {
         let now = clock::now();
         let mut orders = Vec::new();
         self.watch.age(now, |order| orders.push(order));
         self.obey(&orders);
-        if self.unix || self.watch.wants(now) {
-            if let Err(error) = self.syscalls.attach(self.unix)
+        self.present_gone(now);
+        let unix = !self.unix.is_empty();
+        if unix || self.watch.wants(now) {
+            if let Err(error) = self.syscalls.attach(unix)
                 && !self.refused
             {
                 self.refused = true;
@@ -207,7 +244,8 @@ impl Watcher {
 }
 
 fn connect(sock: u64, class: u32, remote: Option<SocketAddr>) -> Option<Seen> {
-    (class == class::PLAIN).then_some(Seen::Connect { sock, remote: remote? })
+    let opaque = class == class::OPAQUE;
+    (opaque || class == class::PLAIN).then_some(Seen::Connect { sock, remote: remote?, opaque })
 }
 
 /// A listener of interest: on one of the ports, or a server known by name on whatever port.

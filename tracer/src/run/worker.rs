@@ -52,6 +52,7 @@ impl Worker {
                     self.outlet.ledger.decode.emit(1);
                 }
             }
+            self.pipeline.tick(clock::now, &mut |output| self.outlet.put(output));
             if !self.queue.wait() {
                 break;
             }
@@ -82,7 +83,9 @@ impl Outlet {
                 if !set {
                     self.ledger.verdicts_failed.add(1);
                 }
-                if key.library == library::PLAIN && verdict != Verdict::Undecided {
+                if matches!(key.library, library::PLAIN | library::OPAQUE)
+                    && verdict != Verdict::Undecided
+                {
                     let (sock, ai) = (key.handle, verdict == Verdict::Capture);
                     if self.watch.try_send(Told::Judged { sock, ai }).is_err() {
                         self.ledger.sockets_skipped.add(1);

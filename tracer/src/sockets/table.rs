@@ -2,7 +2,7 @@
 //!
 //! Limits: [`MAX`] connections and as many flows; the oldest of the ended give way first.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 
 use tracer_common::tls::library;
@@ -66,6 +66,8 @@ pub struct SocketTable {
     flows_by_age: VecDeque<FlowKey>,
     gone: VecDeque<ProcessKey>,
     settling: VecDeque<Failed>,
+    /// Processes whose TLS plaintext has been seen.
+    read: HashSet<ProcessKey>,
 }
 
 impl SocketTable {
@@ -83,6 +85,11 @@ impl SocketTable {
     /// Where a flow goes, as far as is known.
     pub fn peer(&self, flow: &FlowKey) -> Option<Peer> {
         self.flows.get(flow).copied()
+    }
+
+    /// Whether a TLS library of this process has been seen at work.
+    pub fn reads(&self, process: &ProcessKey) -> bool {
+        self.read.contains(process)
     }
 
     /// Live connections of a process.
@@ -197,6 +204,10 @@ impl SocketTable {
         if matches!(open.key.library, library::PLAIN | library::OPAQUE) {
             return;
         }
+        if self.read.len() >= MAX {
+            self.read.clear();
+        }
+        self.read.insert(open.key.process);
         let Some(all) = self.processes.get_mut(&open.key.process) else { return };
         let free = |one: &&mut Connection| {
             !one.taken && one.established.is_some_and(|at| at <= open.key.opened)

@@ -37,6 +37,8 @@ pub enum Seen {
     Connect {
         sock: u64,
         remote: SocketAddr,
+        /// Of TLS that cannot be read.
+        opaque: bool,
     },
     Closed {
         sock: u64,
@@ -65,6 +67,8 @@ struct Connection {
     remote: SocketAddr,
     since: BootTime,
     ai: Option<bool>,
+    /// TLS: that one is of no interest says nothing of its address.
+    opaque: bool,
 }
 
 #[derive(Debug, Default)]
@@ -90,11 +94,11 @@ impl Watch {
                     self.hold(port, now, FRESH_S);
                 }
             }
-            Seen::Connect { sock, remote } => {
+            Seen::Connect { sock, remote, opaque } => {
                 if self.connections.len() >= MAX_CONNECTIONS {
                     self.connections.clear();
                 }
-                self.connections.insert(sock, Connection { remote, since: now, ai: None });
+                self.connections.insert(sock, Connection { remote, since: now, ai: None, opaque });
             }
             Seen::Closed { sock } => {
                 self.connections.remove(&sock);
@@ -115,7 +119,10 @@ impl Watch {
     fn judged(&mut self, sock: u64, ai: bool, now: BootTime, mut order: impl FnMut(Order)) {
         let Some(connection) = self.connections.get_mut(&sock) else { return };
         connection.ai = Some(ai);
-        let remote = connection.remote;
+        let (remote, opaque) = (connection.remote, connection.opaque);
+        if opaque {
+            return;
+        }
         if ai {
             self.disappointing.remove(&remote);
             self.hold(remote.port(), now, AFTER_CALL_S);
@@ -209,7 +216,7 @@ mod tests {
     #[test]
     fn a_connection_is_watched_until_it_is_judged_or_ends() {
         let mut watch = Watch::default();
-        let connect = Seen::Connect { sock: 1, remote: remote() };
+        let connect = Seen::Connect { sock: 1, remote: remote(), opaque: false };
         feed(&mut watch, std::slice::from_ref(&connect), s(1));
         assert!(watch.wants(s(60)) && !watch.wants(s(200)));
         feed(&mut watch, &[Seen::Judged { sock: 1, ai: true }], s(2));
@@ -226,7 +233,10 @@ mod tests {
         let mut watch = Watch::default();
         let mut orders = Vec::new();
         for sock in 0..5 {
-            let seen = [Seen::Connect { sock, remote: remote() }, Seen::Judged { sock, ai: false }];
+            let seen = [
+                Seen::Connect { sock, remote: remote(), opaque: false },
+                Seen::Judged { sock, ai: false },
+            ];
             orders.extend(feed(&mut watch, &seen, s(1)));
         }
         assert_eq!(orders, [Order::Ignore(remote())]);

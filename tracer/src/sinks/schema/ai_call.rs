@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::derived::DerivedKeys;
 use super::{Cutter, Envelope, Who};
-use crate::ai::call::{Call, Limit};
+use crate::ai::call::{Call, Capture, Limit};
 use crate::record::AttributedCall;
 
 /// `ai.call`: one HTTP attempt to an AI provider, ended in any way.
@@ -20,8 +20,9 @@ pub struct AiCall {
     #[serde(flatten)]
     pub derived: DerivedKeys,
 
-    #[serde(rename = "gen_ai.operation.name")]
-    pub operation: &'static str,
+    /// Absent where the call's plaintext could not be read.
+    #[serde(rename = "gen_ai.operation.name", skip_serializing_if = "Option::is_none")]
+    pub operation: Option<&'static str>,
     #[serde(rename = "gen_ai.provider.name")]
     pub provider: &'static str,
     #[serde(rename = "gen_ai.request.model", skip_serializing_if = "Option::is_none")]
@@ -170,7 +171,7 @@ impl AiCall {
         let mut event = Self {
             who,
             derived: DerivedKeys::new(attributed, &mut cutter),
-            operation: call.operation,
+            operation: Some(call.operation).filter(|_| call.capture != Capture::Opaque),
             provider: call.provider,
             request_model: cutter.some(call.request_model.as_deref()),
             response_model: cutter.some(call.response_model.as_deref()),
