@@ -118,11 +118,11 @@ def call_nonblocking(name):
 
     sock = connect()
     sock.setblocking(False)
-    data = b"".join(request(name, 3_000_000))
+    data = b"".join(request(name, 600_000))
     while data:
         select.select([], [sock], [])
         try:
-            data = data[sock.send(data[:2_000_000]) :]
+            data = data[sock.send(data[:400_000]) :]
         except BlockingIOError:
             pass
 

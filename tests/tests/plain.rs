@@ -189,6 +189,7 @@ fn connections_that_never_stand_are_failed_calls() {
     tracer.wait_for(1, Duration::from_secs(10));
     // localhost is ::1 first, where nobody listens; the next address answers: no failure.
     let server = Server::start(&["--port", "11434", "--v4"]);
+    wait_until("attached", LIMIT, || attached_to_system_calls() >= 20);
     let mut curl = Command::new("curl");
     curl.args([
         "-sS",

@@ -15,7 +15,7 @@ use crate::ai::providers::HostTable;
 use crate::event::{BootTime, Direction, FlowKey, KernelEvent, Verdict};
 use crate::flow::table::{Counts, FlowEvent, FlowTable};
 use crate::keyed::HashKey;
-use crate::opaque::{self, Opaque, Said};
+use crate::opaque::{self, Opaque};
 
 #[derive(Debug)]
 pub enum Output {
@@ -26,11 +26,11 @@ pub enum Output {
     Verdict(FlowKey, Verdict),
 }
 
-impl From<Said> for Output {
-    fn from(said: Said) -> Self {
+impl From<opaque::Said> for Output {
+    fn from(said: opaque::Said) -> Self {
         match said {
-            Said::Call(call) => Self::Call(call),
-            Said::Verdict(key, verdict) => Self::Verdict(key, verdict),
+            opaque::Said::Call(call) => Self::Call(call),
+            opaque::Said::Verdict(key, verdict) => Self::Verdict(key, verdict),
         }
     }
 }
