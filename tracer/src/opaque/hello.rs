@@ -115,13 +115,9 @@ impl<'a> Reader<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
+pub(super) mod fixture {
     /// A hello as a real client (rustls) writes it.
-    pub(in crate::opaque) fn real(name: &str) -> Vec<u8> {
+    pub(crate) fn real(name: &str) -> Vec<u8> {
         let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
         let mut config = rustls::ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
@@ -135,6 +131,14 @@ mod tests {
         client.write_tls(&mut wire).unwrap();
         wire
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::fixture::real;
+    use super::*;
 
     #[test]
     fn a_real_hello_whole_and_cut_at_every_byte() {
@@ -167,5 +171,3 @@ mod tests {
         }
     }
 }
-#[cfg(test)]
-pub(super) use tests::real;

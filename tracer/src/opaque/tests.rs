@@ -71,7 +71,7 @@ use Direction::{Inbound, Outbound};
 
 fn greeted(name: &str) -> Wire {
     let mut wire = Wire::new();
-    wire.bytes(Outbound, 1, &hello::real(name));
+    wire.bytes(Outbound, 1, &hello::fixture::real(name));
     wire.record(Inbound, 2, 22, 120).record(Inbound, 2, 23, 3000).record(Outbound, 3, 20, 1);
     wire.record(Outbound, 3, 23, 69);
     wire
@@ -103,7 +103,7 @@ fn others_are_let_go_and_nothing_is_said() {
 fn failures_are_told_by_what_was_missing() {
     let word = |(calls, _): (Vec<Call>, _)| calls[0].failure.clone().unwrap().error_type;
     let mut wire = Wire::new();
-    wire.bytes(Outbound, 1, &hello::real("api.openai.com")).record(Inbound, 2, 21, 2);
+    wire.bytes(Outbound, 1, &hello::fixture::real("api.openai.com")).record(Inbound, 2, 21, 2);
     assert_eq!(word(wire.end(3, EndReason::Freed)), "tls_handshake_failed");
     let mut wire = greeted("api.openai.com");
     wire.record(Outbound, 10, 23, 900);
