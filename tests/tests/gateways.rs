@@ -106,7 +106,8 @@ fn litellm_is_a_gateway_like_any_other() {
     let tracer = Tracer::start(&[]).unwrap();
     let mut command = sandbox.command(litellm);
     command.args(["--host", "127.0.0.1", "--port", port, "--config"]).arg(&settings);
-    command.env("LITELLM_LOCAL_MODEL_COST_MAP", "True").stdout(Stdio::null()).stderr(Stdio::null());
+    command.env("LITELLM_LOCAL_MODEL_COST_MAP", "True").env("LITELLM_MASTER_KEY", "sk-of-a-caller");
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     let server = Server(command.stdin(Stdio::null()).spawn().unwrap());
     let mut command = sandbox.command(python().unwrap());
     command.arg(program("through_litellm.py")).arg(port);

@@ -38,9 +38,12 @@ pub struct Agent {
     pub heartbeat_s: u64,
     /// OpenTelemetry names to use.
     pub semconv: Convention,
+    /// Prices over the built-in ones: a table of the same form, or LiteLLM's JSON.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prices: Option<PathBuf>,
     /// Lock and event socket.
     pub runtime_dir: PathBuf,
-    /// Spools and history.
+    /// Spools, history, and the key of fingerprints.
     pub state_dir: PathBuf,
     /// Seconds that sinks may take to empty their queues at the end.
     pub drain_s: u64,
@@ -53,6 +56,7 @@ impl Default for Agent {
             workers: None,
             heartbeat_s: 30,
             semconv: Convention::Latest,
+            prices: None,
             runtime_dir: "/run/aitrace".into(),
             state_dir: "/var/lib/aitrace".into(),
             drain_s: 10,

@@ -74,6 +74,8 @@ pub fn run(file: Option<PathBuf>, duration: Option<Duration>) -> anyhow::Result<
         ring_bytes: agent.ring_mib << 20,
         workers: agent.workers,
         semconv: agent.semconv.into(),
+        prices: agent.prices.clone(),
+        state_dir: Some(agent.state_dir.clone()),
         heartbeat: Duration::from_secs(agent.heartbeat_s),
         duration,
         drain: Duration::from_secs(agent.drain_s),

@@ -36,10 +36,11 @@ pub enum KeyError {
     Random,
 }
 
-/// Where the agent keeps what outlives it.
-pub fn state_dir() -> PathBuf {
+/// Where the agent keeps what outlives it: as the environment says, else as configured.
+pub fn state_dir(configured: Option<&Path>) -> PathBuf {
     let chosen = std::env::var_os(STATE_DIR_VARIABLE).filter(|dir| !dir.is_empty());
-    chosen.map_or_else(|| PathBuf::from(STATE_DIR), PathBuf::from)
+    let configured = configured.unwrap_or(Path::new(STATE_DIR));
+    chosen.map_or_else(|| configured.to_owned(), PathBuf::from)
 }
 
 /// The installation's fingerprints: by the key in the state directory, made there if there is none;
@@ -47,8 +48,8 @@ pub fn state_dir() -> PathBuf {
 ///
 /// # Errors
 /// [`KeyError::Random`]: without randomness there is no key at all.
-pub fn fingerprints() -> Result<Fingerprints, KeyError> {
-    let path = state_dir().join(FILE);
+pub fn fingerprints(configured: Option<&Path>) -> Result<Fingerprints, KeyError> {
+    let path = state_dir(configured).join(FILE);
     match load(&path).or_else(|error| if is_absent(&error) { create(&path) } else { Err(error) }) {
         Ok(key) => Ok(Fingerprints::new(&key)),
         Err(error) => {
@@ -67,7 +68,7 @@ pub fn fingerprints() -> Result<Fingerprints, KeyError> {
 /// # Errors
 /// As [`fingerprints`].
 pub fn existing() -> Result<Fingerprints, KeyError> {
-    let key = load(&state_dir().join(FILE)).or_else(|_| random())?;
+    let key = load(&state_dir(None).join(FILE)).or_else(|_| random())?;
     Ok(Fingerprints::new(&key))
 }
 

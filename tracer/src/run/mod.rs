@@ -68,6 +68,8 @@ pub struct Options {
     pub semconv: Semconv,
     /// Over the built-in ones.
     pub prices: Option<PathBuf>,
+    /// Where the key of fingerprints is kept, unless the environment says.
+    pub state_dir: Option<PathBuf>,
     pub heartbeat: Duration,
     /// End by itself after so long.
     pub duration: Option<Duration>,
@@ -82,6 +84,7 @@ impl Default for Options {
             workers: None,
             semconv: Semconv::Latest,
             prices: None,
+            state_dir: None,
             heartbeat: Duration::from_secs(30),
             duration: None,
             drain: Duration::from_secs(10),
@@ -151,7 +154,8 @@ fn run(
     // Process events first: nothing that starts from now on is missed.
     programs.attach_process_events().context("attaching to the process tracepoints")?;
 
-    let fingerprints = install::fingerprints().context("making a key")?;
+    let fingerprints =
+        install::fingerprints(options.state_dir.as_deref()).context("making a key")?;
     let prices = cost::load::prices(options.prices.as_deref())?;
     let stop = Arc::new(AtomicBool::new(false));
     let ledger = Arc::new(Ledger::new(counters, drain.counts()));
