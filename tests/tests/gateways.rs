@@ -112,12 +112,12 @@ fn litellm_is_a_gateway_like_any_other() {
     let mut command = sandbox.command(python().unwrap());
     command.arg(program("through_litellm.py")).arg(port);
     let client = run(&mut command, Duration::from_secs(150)).unwrap().succeeded().unwrap();
-    tracer.wait_for(4, Duration::from_secs(20));
+    std::thread::sleep(Duration::from_secs(1));
     let finished = tracer.finish().unwrap();
     let all = finished.calls();
     let of = |pid: u32| -> Vec<&&Value> {
-        let chats = all.iter().filter(|call| call["gen_ai.operation.name"] == "chat");
-        chats.filter(|call| call["process.pid"] == pid).collect()
+        let answered = all.iter().filter(|call| call["http.response.status_code"] == 200);
+        answered.filter(|call| call["process.pid"] == pid).collect()
     };
     let (asked, behind) = (of(client.pid), of(server.0.id()));
     assert_eq!((asked.len(), behind.len()), (2, 2), "{all:#?}");
