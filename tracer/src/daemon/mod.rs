@@ -79,7 +79,6 @@ pub fn run(file: Option<PathBuf>, duration: Option<Duration>) -> anyhow::Result<
         heartbeat: Duration::from_secs(agent.heartbeat_s),
         duration,
         drain: Duration::from_secs(agent.drain_s),
-        ..run::Options::default()
     };
     let hosts = config.host_table().map_err(|(host, why)| anyhow::anyhow!("{host}: {why}"))?;
     let fanout = Arc::new(Mutex::new(Fanout::start(outlets).context("starting the sinks")?));
