@@ -14,6 +14,9 @@ const LENGTHS: &[u64] = &[128, 200, 256, 272];
 pub(super) fn rows(text: &str, date: &str) -> Result<Vec<Parsed>, PriceError> {
     let models: Map<String, Value> = serde_json::from_str(text).map_err(|_| PriceError::Json)?;
     let as_of: Arc<str> = date.into();
+    let mut models: Vec<(String, Value)> = models.into_iter().collect();
+    // A model of one region or size stands under a longer path: the plain name has the last word.
+    models.sort_by_key(|(name, _)| std::cmp::Reverse(name.matches('/').count()));
     let rows = models.into_iter().filter_map(|(name, entry)| {
         let entry = entry.as_object()?;
         let provider = from_litellm(entry.get("litellm_provider")?.as_str()?).to_owned();
@@ -42,7 +45,8 @@ fn rates(entry: &Map<String, Value>) -> Option<Rates> {
         let tiered = rate(&format!("input_cost_per_token_{tier}"))?;
         (input > 0.0).then(|| tiered / input)
     };
-    let output = rate("output_cost_per_token").unwrap_or(0.0);
+    let pictures = || rate("output_cost_per_image_token");
+    let output = rate("output_cost_per_token").or_else(pictures).unwrap_or(0.0);
     let over = LENGTHS.iter().find_map(|length| {
         let long = rate(&format!("input_cost_per_token_above_{length}k_tokens"))?;
         let long_out = rate(&format!("output_cost_per_token_above_{length}k_tokens"));

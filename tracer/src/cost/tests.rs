@@ -194,12 +194,13 @@ fn a_file_goes_over_the_table() {
     assert!(prices.add("gpt-4o 1 2\n", "").is_err());
 
     let json = r#"{"sample_spec":{"litellm_provider":"one of"},
+        "bedrock/zz-west-1/x.model-v1:0":{"litellm_provider":"bedrock","input_cost_per_token":9e-6},
         "bedrock/x.model-v1:0":{"litellm_provider":"bedrock","input_cost_per_token":1e-6,
             "output_cost_per_token":4e-6,"cache_read_input_token_cost":1e-7,
             "input_cost_per_token_batches":5e-7,
             "input_cost_per_token_above_200k_tokens":2e-6,
             "output_cost_per_token_above_200k_tokens":6e-6}}"#;
-    assert_eq!(prices.add(json, "2027-02-02"), Ok(1));
+    assert_eq!(prices.add(json, "2027-02-02"), Ok(2));
     let found = prices.find("aws.bedrock", "", "x.model-v1:0").expect("a row");
     assert_eq!(&*found.as_of, "2027-02-02");
     let usage = usage(&[1000, 100, 400, 0, 0, 0, 0, 0, 0]);
