@@ -67,6 +67,13 @@ impl Terminal {
         self.tmux(&["capture-pane", "-p"])
     }
 
+    /// The view's process id.
+    fn view(&self) -> i32 {
+        let pid = self.tmux(&["list-panes", "-F", "#{pane_pid}"]);
+        let children = format!("/proc/{0}/task/{0}/children", pid.trim());
+        std::fs::read_to_string(children).unwrap().trim().parse().unwrap()
+    }
+
     /// Waits until all of these are on the screen.
     fn shows(&self, expected: &[&str]) -> String {
         let deadline = Instant::now() + LIMIT;
@@ -177,13 +184,26 @@ fn a_signal_gives_the_terminal_back_and_no_color_is_heard() {
     terminal.shows(&["failed 100.0%"]);
     let coloured = terminal.tmux(&["capture-pane", "-p", "-e"]);
     assert!(!coloured.contains("\u{1b}[31m") && !coloured.contains("\u{1b}[32m"), "{coloured:?}");
-    let pid = terminal.tmux(&["list-panes", "-F", "#{pane_pid}"]);
-    let children = format!("/proc/{0}/task/{0}/children", pid.trim());
-    let view: i32 = std::fs::read_to_string(children).unwrap().trim().parse().unwrap();
     // SAFETY: kill(2) of the view, a child of the shell that this test started.
-    unsafe { libc::kill(view, libc::SIGTERM) };
+    unsafe { libc::kill(terminal.view(), libc::SIGTERM) };
     terminal.shows(&["READY>"]);
     terminal.keys(&["stty -a | tr ' ;' '\\n\\n' | grep -cx -e icanon -e echo", "Enter"]);
     // Both are on again: raw mode had them off.
     terminal.shows(&["\n2\n"]);
+}
+
+#[test]
+fn a_terminal_that_hangs_up_ends_the_view() {
+    if !has_tmux() {
+        return;
+    }
+    let (terminal, _stream) = Terminal::start(80, 24, "");
+    terminal.shows(&["nothing lost"]);
+    let view = terminal.view();
+    drop(terminal);
+    let deadline = Instant::now() + LIMIT;
+    while Path::new(&format!("/proc/{view}/stat")).exists() {
+        assert!(Instant::now() < deadline, "the view goes on without a terminal");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }

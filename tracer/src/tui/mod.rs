@@ -32,6 +32,8 @@ use self::view::{Palette, Surroundings};
 
 /// Frames a second at most: the eye needs no more, and the view is to cost little.
 const FRAME: Duration = Duration::from_millis(250);
+/// After a signal the view has so long to end by itself.
+const GRACE: Duration = Duration::from_secs(1);
 /// Events taken between two looks at the keyboard.
 const BATCH: usize = 20_000;
 
@@ -144,6 +146,10 @@ fn signals() -> anyhow::Result<std::sync::Arc<std::sync::atomic::AtomicBool>> {
             }
         });
         set.store(true, Ordering::Release);
+        // A terminal that hung up keeps the reader of its keys busy for good: end without it.
+        std::thread::sleep(GRACE);
+        ratatui::restore();
+        std::process::exit(0);
     })?;
     Ok(ended)
 }
