@@ -2,8 +2,10 @@
 //!
 //! In: this host. Out: a table or JSON, and an exit code: 0, or 77/78 with the one thing to fix.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -11,6 +13,7 @@ use serde::Serialize;
 use crate::ai::providers::kernel_hosts;
 use crate::discover::Target;
 use crate::discover::scan::{Refusal, Scanner};
+use crate::discover::sockets;
 use crate::kernel::compat;
 use crate::kernel::load::{Kernel, KernelOptions, LoadError};
 
@@ -162,7 +165,34 @@ const NOT_READ: &[(&str, &str)] = &[
 ];
 
 fn processes(scanner: &Scanner, libraries: &[Library], refused: &[NotProbed]) -> Vec<Process> {
-    scanner.processes().into_iter().filter_map(|pid| process(pid, libraries, refused)).collect()
+    let connected = connected(&scanner.processes());
+    let examine = |pid| {
+        process(pid, libraries, refused)
+            .or_else(|| connected.contains(&pid).then(|| unexplained(pid)).flatten())
+    };
+    scanner.processes().into_iter().filter_map(examine).collect()
+}
+
+/// Processes with an established connection to a TLS port.
+fn connected(processes: &[u32]) -> HashSet<u32> {
+    let proc = Path::new("/proc");
+    let to_tls =
+        |socket: &sockets::Socket| !socket.listening && matches!(socket.remote.port(), 443 | 8443);
+    let found = sockets::all(proc, processes);
+    let inodes = found.iter().filter(|socket| to_tls(socket)).map(|s| s.inode).collect();
+    sockets::holders(proc, processes, &inodes).into_values().collect()
+}
+
+/// A process that talks to a TLS port with nothing that anybody knows how to read.
+fn unexplained(pid: u32) -> Option<Process> {
+    let exe = fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    let name = exe.file_name()?.to_string_lossy().into_owned();
+    let (state, reason) = if name == "java" {
+        ("partial", "java_tls_seen_from_outside_only")
+    } else {
+        ("uncovered", "no_known_tls_library")
+    };
+    Some(Process { pid, name, state, reason: reason.to_owned() })
 }
 
 /// `None`: it maps nothing that talks TLS, or has gone.
