@@ -226,6 +226,8 @@ pub struct Exit {
     pub origin: Origin,
     /// As `wait(2)` has it: status << 8 | signal.
     pub code: u32,
+    /// Records were lost while the process lived: the ends of its flows may be among them.
+    pub lossy: bool,
 }
 
 /// A call of a GPU driver that allocates, frees, binds or failed, at its return.

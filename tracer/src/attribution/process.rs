@@ -194,6 +194,7 @@ mod tests {
         table.push(&KernelEvent::Exit(Exit {
             origin: Origin { at: BootTime(SECOND), process: curl, ..Origin::default() },
             code: 0,
+            lossy: false,
         }));
         let known = table.lookup(curl, |_| None).map(|p| (p.title.clone(), p.uid));
         assert_eq!(known, Some(("python3 app.py".into(), Some(1000))));

@@ -86,11 +86,13 @@ impl FlowTable {
             KernelEvent::Data(chunk) => self.data(chunk, say),
             KernelEvent::FlowEnd(end) => self.end(&end, say),
             KernelEvent::Exit(exit) => {
-                // Threads exit too; a process does when its first thread's id does.
+                // Threads exit too; a process does when its first thread's id does. Where records were
+                // lost, a request without its answer is not the process's doing.
+                let how = if exit.lossy { Close::Lost } else { Close::ByProcess };
                 for key in self.by_process.remove(&exit.origin.process).unwrap_or_default() {
                     if let Some(mut flow) = self.flows.remove(&key) {
                         self.counts.closed += 1;
-                        flow.finish(None, exit.origin.at, Close::ByProcess, say, &mut self.counts);
+                        flow.finish(None, exit.origin.at, how, say, &mut self.counts);
                     }
                 }
             }

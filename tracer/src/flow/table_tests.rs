@@ -69,7 +69,7 @@ fn a_process_that_goes_ends_its_calls() {
     let (http, ..) = run(vec![
         open(),
         chunk(Direction::Outbound, 0, REQUEST),
-        KernelEvent::Exit(Exit { origin: Origin::default(), code: 9 }),
+        KernelEvent::Exit(Exit { origin: Origin::default(), code: 9, lossy: false }),
     ]);
     assert!(matches!(http.last(), Some(HttpEvent::End { outcome: Outcome::ClientGone, .. })));
 }

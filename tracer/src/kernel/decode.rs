@@ -121,7 +121,9 @@ pub fn decode(record: &Bytes) -> Result<KernelEvent, DecodeError> {
                 child: ProcessKey { tgid, start: BootTime(start) },
             }))
         }
-        EventKind::Exit => Ok(KernelEvent::Exit(Exit { origin, code: fields.u32()? })),
+        EventKind::Exit => {
+            Ok(KernelEvent::Exit(Exit { origin, code: fields.u32()?, lossy: false }))
+        }
         EventKind::Map => Ok(KernelEvent::Map(Map { origin })),
         EventKind::GpuCall => gpu_call(&mut fields, origin, record),
         EventKind::GpuClose => {

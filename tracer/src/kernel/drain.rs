@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use aya::maps::{MapData, RingBuf};
 use bytes::{Bytes, BytesMut};
 
-use crate::event::KernelEvent;
+use crate::event::{BootTime, KernelEvent};
 use crate::kernel::decode::decode;
 use crate::telemetry::Counter;
 
@@ -36,6 +36,8 @@ pub struct Drain {
     counts: Arc<DrainCounts>,
     /// Last sequence number by CPU.
     last: HashMap<u32, u64>,
+    /// When the last hole in a sequence was seen.
+    lost_at: BootTime,
     slab: BytesMut,
     tap: Option<Tap>,
 }
@@ -49,6 +51,7 @@ impl Drain {
             ring,
             counts: Arc::default(),
             last: HashMap::new(),
+            lost_at: BootTime::default(),
             slab: BytesMut::new(),
             tap: None,
         }
@@ -91,10 +94,17 @@ impl Drain {
                 tap(&record);
             }
             match decode(&record) {
-                Ok(event) => {
+                Ok(mut event) => {
                     let origin = event.origin();
                     let last = self.last.insert(origin.cpu, origin.seq).unwrap_or(0);
-                    self.counts.missing.add(origin.seq.saturating_sub(last + 1));
+                    let missing = origin.seq.saturating_sub(last + 1);
+                    if missing > 0 {
+                        self.counts.missing.add(missing);
+                        self.lost_at = origin.at;
+                    }
+                    if let KernelEvent::Exit(exit) = &mut event {
+                        exit.lossy = self.lost_at > exit.origin.process.start;
+                    }
                     on_event(event);
                 }
                 Err(_) => self.counts.malformed.add(1),

@@ -48,7 +48,7 @@ impl Discovery {
             }
         }
         for refusal in &found.refusals {
-            tracing::warn!(file = refusal.path, reason = refusal.reason, "not probed");
+            tracing::info!(file = refusal.path, reason = refusal.reason, "not probed");
         }
     }
 }

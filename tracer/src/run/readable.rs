@@ -25,6 +25,10 @@ impl Readable {
         if !shown.contains("/ld-") {
             let mut files = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             if files.len() < MAX_FILES {
+                // /lib may be a link to /usr/lib: a process's maps have the file's own name.
+                if let Ok(own) = std::fs::canonicalize(shown) {
+                    files.insert(own.display().to_string());
+                }
                 files.insert(shown.to_owned());
             }
         }
