@@ -7,6 +7,7 @@ use bytes::Bytes;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use tests::connection::{Connection, calls};
 use tests::render::{Dice, Exchange};
+use tracer::attribution::owner::Owner;
 use tracer::correlate::{Derived, Stage};
 use tracer::cost::Prices;
 use tracer::event::Direction;
@@ -52,11 +53,12 @@ fn run() -> Vec<AttributedCall> {
     }
     flow.close();
     let attributed = |call: tracer::ai::call::Call| AttributedCall {
-        process: call.flow.process,
+        owner: Arc::new(Owner {
+            key: call.flow.process,
+            cgroup_path: Some("/system.slice/agent.service".into()),
+            ..Owner::default()
+        }),
         call,
-        owner: None,
-        user: None,
-        cgroup_path: Some("/system.slice/agent.service".into()),
         peer: None,
         derived: Derived::default(),
     };

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test")]
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use tests::render::{Dice, Exchange};
 use tests::sandbox::Sandbox;
 use tests::simulator::Config;
 use tests::tracer::Tracer;
+use tracer::attribution::owner::Owner;
 use tracer::correlate::{Correlator, Derived};
 use tracer::event::Direction;
 use tracer::event_id::Ids;
@@ -109,11 +111,8 @@ fn two_agents_on_one_connection_are_two_runs() {
             .into_iter()
             .map(|call| {
                 let mut attributed = AttributedCall {
-                    process: call.flow.process,
+                    owner: Arc::new(Owner { key: call.flow.process, ..Owner::default() }),
                     call,
-                    owner: None,
-                    user: None,
-                    cgroup_path: None,
                     peer: None,
                     derived: Derived::default(),
                 };

@@ -21,6 +21,8 @@ pub struct Offsets {
     /// `mm_struct`
     pub mm_arg_start: u32,
     pub mm_arg_end: u32,
+    pub mm_env_start: u32,
+    pub mm_env_end: u32,
     /// `task_struct.thread.fsbase` (x86-64): thread-local storage, where old Go keeps its goroutine
     pub task_fsbase: u32,
 }
@@ -38,10 +40,12 @@ impl Offsets {
         signal_live: Self::ABSENT,
         mm_arg_start: Self::ABSENT,
         mm_arg_end: Self::ABSENT,
+        mm_env_start: Self::ABSENT,
+        mm_env_end: Self::ABSENT,
         task_fsbase: Self::ABSENT,
     };
 }
-no_padding!(Offsets, 48);
+no_padding!(Offsets, 56);
 
 /// The read-only global `CONFIG`.
 #[repr(C)]
@@ -68,5 +72,5 @@ impl KernelConfig {
         reserved: 0,
     };
 }
-no_padding!(KernelConfig, 72);
+no_padding!(KernelConfig, 80);
 pod!(Offsets, KernelConfig);

@@ -43,6 +43,10 @@ pub enum EventKind {
     Fork = 3,
     /// [`crate::process::MapRecord`]: libraries were mapped.
     Map = 4,
+    /// [`crate::process::CgroupRecord`]
+    CgroupMade = 5,
+    /// [`crate::process::CgroupRecord`]
+    CgroupRemoved = 6,
     /// [`crate::tls::FlowOpenRecord`]
     FlowOpen = 16,
     /// [`crate::tls::DataRecord`]
@@ -75,6 +79,8 @@ impl EventKind {
             2 => Self::Exit,
             3 => Self::Fork,
             4 => Self::Map,
+            5 => Self::CgroupMade,
+            6 => Self::CgroupRemoved,
             16 => Self::FlowOpen,
             17 => Self::Data,
             18 => Self::FlowEnd,

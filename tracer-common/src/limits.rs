@@ -22,6 +22,14 @@ pub const SNI_BYTES: usize = 256;
 pub const PATH_BYTES: usize = 512;
 /// Bytes of argv an exec record carries, NUL between arguments.
 pub const ARGV_BYTES: usize = 1024;
+/// Bytes of those environment variables an exec record carries that name a service.
+pub const ENV_BYTES: usize = 1024;
+/// Bytes of one such variable; the rest of a longer one is cut.
+pub const ENV_VARIABLE_BYTES: usize = 512;
+/// Variables looked at.
+pub const MAX_ENV_VARIABLES: u32 = 256;
+/// Longest cgroup path a record carries.
+pub const CGROUP_PATH_BYTES: usize = 512;
 /// `TASK_COMM_LEN`, include/linux/sched.h.
 pub const COMM_BYTES: usize = 16;
 

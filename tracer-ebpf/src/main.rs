@@ -10,6 +10,7 @@
 mod config;
 mod cookie;
 mod emit;
+mod environment;
 mod flow;
 mod hosts;
 mod identity;

@@ -86,6 +86,21 @@ pub(crate) static COUNTERS: PerCpuArray<u64> = PerCpuArray::with_max_entries(Cou
 #[map]
 pub(crate) static SCRATCH: PerCpuArray<ServerName> = PerCpuArray::with_max_entries(1, 0);
 
+/// An environment being looked through.
+#[map]
+pub(crate) static ENVIRONMENT: PerCpuArray<Environment> = PerCpuArray::with_max_entries(1, 0);
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub(crate) struct Environment {
+    /// The variable at hand.
+    pub word: [u8; limits::ENV_VARIABLE_BYTES],
+    /// Those wanted, one behind the other; room for one more than fits a record.
+    pub found: [u8; limits::ENV_BYTES + limits::ENV_VARIABLE_BYTES],
+    pub len: u32,
+    pub padding: u32,
+}
+
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub(crate) struct ServerName {

@@ -96,6 +96,8 @@ pub enum KernelEvent {
     GpuClose(GpuClose),
     Socket(Box<SocketEvent>),
     FlowSocket(Box<FlowSocket>),
+    CgroupMade(Box<CgroupMade>),
+    CgroupRemoved(Box<CgroupRemoved>),
 }
 
 impl KernelEvent {
@@ -113,6 +115,8 @@ impl KernelEvent {
             Self::GpuClose(e) => &e.origin,
             Self::Socket(e) => &e.origin,
             Self::FlowSocket(e) => &e.origin,
+            Self::CgroupMade(e) => &e.origin,
+            Self::CgroupRemoved(e) => &e.origin,
         }
     }
 }
@@ -198,6 +202,8 @@ pub struct Exec {
     pub argv: Vec<Bytes>,
     /// `argv` was cut.
     pub argv_cut: bool,
+    /// What the environment says of the service; `None`: the kernel could not look.
+    pub environment: Option<Vec<Bytes>>,
 }
 
 /// Says how many arguments, never which: they may be secrets.
@@ -328,4 +334,26 @@ pub struct FlowSocket {
     pub key: FlowKey,
     pub sock: u64,
     pub pair: SocketPair,
+}
+
+/// A control group was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CgroupMade {
+    /// Of whoever made it.
+    pub origin: Origin,
+    /// Inode of its directory.
+    pub id: u64,
+    /// In the v2 hierarchy, the one of [`Origin::cgroup_id`].
+    pub is_v2: bool,
+    pub uid: u32,
+    /// Below the root of its hierarchy.
+    pub path: String,
+}
+
+/// A control group was removed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CgroupRemoved {
+    pub origin: Origin,
+    pub id: u64,
+    pub path: String,
 }

@@ -10,6 +10,7 @@ pub mod event;
 pub mod event_id;
 pub mod keyed;
 pub mod telemetry;
+pub mod terminal;
 
 pub mod discover;
 pub mod kernel;
@@ -39,7 +40,6 @@ pub mod sinks;
 pub mod meters;
 pub mod reader;
 pub mod store;
-pub mod terminal;
 
 pub mod config;
 pub mod report;

@@ -5,9 +5,9 @@
 use std::sync::Arc;
 
 use crate::ai::call::Call;
-use crate::attribution::process::Process;
+use crate::attribution::owner::Owner;
 use crate::correlate::Derived;
-use crate::event::{BootTime, ProcessKey};
+use crate::event::BootTime;
 use crate::sockets::table::Peer;
 use crate::telemetry::Books;
 
@@ -21,12 +21,7 @@ pub enum Record {
 #[derive(Clone, Debug)]
 pub struct AttributedCall {
     pub call: Call,
-    pub process: ProcessKey,
-    /// `None`: nothing but the ids is known.
-    pub owner: Option<Arc<Process>>,
-    /// `process.owner`: user name, or the number where it has none.
-    pub user: Option<String>,
-    pub cgroup_path: Option<String>,
+    pub owner: Arc<Owner>,
     /// The other end of its connection.
     pub peer: Option<Peer>,
     /// What follows from it together with others.

@@ -8,7 +8,8 @@ use anyhow::Context as _;
 use bytes::Bytes;
 
 use crate::ai::providers::HostTable;
-use crate::attribution::owner::Owners;
+use crate::attribution::config::Attribution;
+use crate::attribution::owners::Owners;
 use crate::correlate::Stage;
 use crate::cost::Prices;
 use crate::event::BootTime;
@@ -78,7 +79,7 @@ fn records<R: std::io::BufRead>(
     let fingerprints = install::existing()?;
     let mut pipeline = Pipeline::keyed(hosts, fingerprints.hash_key());
     let mut stage = Stage::new(fingerprints, prices);
-    let mut owners = Owners::recorded();
+    let mut owners = Owners::recorded(&Attribution::default());
     let mut last = BootTime::default();
     let (mut calls, mut malformed) = (Vec::new(), 0_u64);
     loop {

@@ -2,19 +2,29 @@
 
 use std::borrow::Cow;
 
-/// Control characters (C0, DEL, C1) and those that change the direction of text.
-fn is_hostile(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Control characters (C0, DEL, C1), line separators, and those that change the direction of text or
+/// are not seen.
+const fn is_hostile(c: char) -> bool {
+    matches!(c,
+        '\0'..='\x1f' | '\x7f'..='\u{9f}'
+        | '\u{ad}' | '\u{61c}' | '\u{180e}'
+        | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// The text with U+FFFD in place of what a terminal would obey.
 pub fn safe(text: &str) -> Cow<'_, str> {
-    if text.contains(is_hostile) {
-        Cow::Owned(text.chars().map(|c| if is_hostile(c) { '\u{fffd}' } else { c }).collect())
-    } else {
-        Cow::Borrowed(text)
+    // Most text is plain: ASCII from blank to tilde needs no second look.
+    if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) || !text.contains(is_hostile) {
+        return Cow::Borrowed(text);
     }
+    Cow::Owned(text.chars().map(|c| if is_hostile(c) { '\u{fffd}' } else { c }).collect())
+}
+
+/// Safe, and at most `max` bytes: for what is kept.
+pub fn bounded(text: &str, max: usize) -> String {
+    let safe = safe(&text[..text.floor_char_boundary(max)]);
+    safe[..safe.floor_char_boundary(max)].to_owned()
 }
 
 /// Safe, and at most `width` characters, with `…` where cut.
@@ -63,6 +73,18 @@ mod tests {
         assert!(matches!(safe("プロンプト"), Cow::Borrowed(_)));
         assert_eq!(clip("a\u{1b}[31mb", 4), "a\u{fffd}[…");
         assert_eq!(clip("abc", 0), "…");
+    }
+
+    #[test]
+    fn every_character_of_unicode_is_harmless_afterwards() {
+        for c in '\0'..=char::MAX {
+            let text = c.to_string();
+            let safe = safe(&text);
+            assert!(!safe.chars().any(|c| c.is_control() || is_hostile(c)), "{c:?}");
+            assert_eq!(serde_json::to_string(&*safe).unwrap().lines().count(), 1);
+        }
+        assert_eq!(bounded("äää", 3), "ä");
+        assert_eq!(bounded("\u{1b}\u{1b}", 4), "\u{fffd}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Entry points, grouped by calling shape.
 
+mod cgroup;
 mod plain;
 mod process;
 mod socket;

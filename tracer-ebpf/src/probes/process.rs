@@ -12,6 +12,7 @@ use tracer_common::process::{ExecRecord, ExitRecord, ForkRecord, MapRecord};
 
 use crate::config;
 use crate::emit::{self, Wake};
+use crate::environment;
 use crate::identity::{Identity, current_task, field, start_of};
 use crate::socket;
 
@@ -62,6 +63,10 @@ fn exec(ctx: &TracePointContext, who: Identity) {
             arg_start as *const c_void,
         );
         (*record).argv_len = if read == 0 { argv_len as u16 } else { 0 };
+        (*record).env = [0; _];
+        let env = environment::copy(mm, &raw mut (*record).env);
+        (*record).env_seen = u32::from(env.is_some());
+        (*record).env_len = env.unwrap_or(0);
     }
     // Now: a file met for the first time is to be probed before its program gets going.
     slot.submit(Wake::Now);

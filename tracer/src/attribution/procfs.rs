@@ -4,11 +4,15 @@
 //! another process under that number by now.
 
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::ancestry::{Ancestry, MAX_DEPTH};
+use super::environment::Environment;
 use crate::attribution::{process::Process, title};
 use crate::event::{BootTime, ProcessKey};
 
@@ -16,6 +20,8 @@ use crate::event::{BootTime, ProcessKey};
 const TICK_NS: u64 = 10_000_000;
 /// Most argv bytes read; only a title is made of them.
 const MAX_CMDLINE: usize = 4096;
+/// Most environment bytes looked through.
+const MAX_ENVIRON: u64 = 256 * 1024;
 
 #[derive(Clone, Debug)]
 pub struct Procfs {
@@ -41,23 +47,56 @@ impl Procfs {
         if stat.start_ticks.abs_diff(key.start.0 / TICK_NS) > 1 {
             return None;
         }
-        let mut cmdline = fs::read(dir.join("cmdline")).unwrap_or_default();
-        cmdline.truncate(MAX_CMDLINE);
-        let argv: Vec<Bytes> = cmdline.split(|b| *b == 0).map(Bytes::copy_from_slice).collect();
-        let executable = fs::read_link(dir.join("exe")).ok().map(|path| {
-            let path = path.to_string_lossy();
-            title::clean_path(path.strip_suffix(" (deleted)").unwrap_or(&path))
-        });
+        let executable = self.executable(key.tgid);
         let runtime = executable.as_deref().and_then(|p| title::runtime(p.rsplit('/').next()?));
         Some(Process {
             parent: self.key(stat.parent),
             uid: fs::metadata(&dir).ok().map(|m| m.uid()),
-            title: title::title(&argv, &stat.comm),
+            title: title_of(&dir, &stat.comm),
             executable_path: executable,
             runtime,
-            cgroup_id: 0,
-            cgroup_path: self.cgroup(key.tgid),
+            cgroup_path: self.cgroup(key.tgid).map(Into::into),
+            ancestry: self.ancestry(stat.parent),
+            ..Process::default()
         })
+    }
+
+    /// The chain of a process's parents, from `parent` upwards.
+    fn ancestry(&self, parent: u32) -> Option<Arc<Ancestry>> {
+        let mut links = Vec::new();
+        let mut next = parent;
+        while next != 0 && links.len() < usize::from(MAX_DEPTH) {
+            let dir = self.root.join(next.to_string());
+            let Some(stat) = Stat::read(&dir) else { break };
+            let start = BootTime(stat.start_ticks * TICK_NS);
+            links.push((ProcessKey { tgid: next, start }, title_of(&dir, &stat.comm)));
+            next = stat.parent;
+        }
+        links
+            .into_iter()
+            .rev()
+            .fold(None, |above, (key, title)| Some(Ancestry::of(key, title.into(), above.as_ref())))
+    }
+
+    /// Path of the image that a live process runs.
+    pub fn executable(&self, tgid: u32) -> Option<String> {
+        let path = fs::read_link(self.root.join(tgid.to_string()).join("exe")).ok()?;
+        let path = path.to_string_lossy();
+        Some(title::clean_path(path.strip_suffix(" (deleted)").unwrap_or(&path)))
+    }
+
+    /// What a live process's environment says of its service. The rest is read and dropped.
+    pub fn environment(&self, tgid: u32) -> Option<Environment> {
+        let file = fs::File::open(self.root.join(tgid.to_string()).join("environ")).ok()?;
+        let mut bytes = Vec::new();
+        file.take(MAX_ENVIRON).read_to_end(&mut bytes).ok()?;
+        Some(Environment::read(bytes.split(|byte| *byte == 0)))
+    }
+
+    /// Whether the number still means this process.
+    pub fn is(&self, key: ProcessKey) -> bool {
+        Stat::read(&self.root.join(key.tgid.to_string()))
+            .is_some_and(|stat| stat.start_ticks.abs_diff(key.start.0 / TICK_NS) <= 1)
     }
 
     /// The identity of a live process; tick precision.
@@ -86,6 +125,14 @@ impl Procfs {
         }
         best.map(title::clean_path)
     }
+}
+
+/// The title of the process behind a /proc folder.
+fn title_of(dir: &Path, comm: &str) -> String {
+    let mut cmdline = fs::read(dir.join("cmdline")).unwrap_or_default();
+    cmdline.truncate(MAX_CMDLINE);
+    let argv: Vec<Bytes> = cmdline.split(|b| *b == 0).map(Bytes::copy_from_slice).collect();
+    title::title(&argv, comm)
 }
 
 struct Stat {

@@ -5,6 +5,8 @@
 
 use bytes::Bytes;
 
+use crate::terminal::bounded;
+
 /// Longest title, bytes.
 const MAX_TITLE: usize = 128;
 
@@ -13,6 +15,7 @@ const MAX_TITLE: usize = 128;
 const INTERPRETERS: &[(&str, &[&str], Option<&str>)] = &[
     ("bun", &["--cwd", "-r"], None),
     ("deno", &["--config"], None),
+    ("dotnet", &["--fx-version", "--runtimeconfig", "--depsfile"], None),
     ("java", &["-cp", "-classpath", "--module-path", "-p"], Some("-jar")),
     ("node", &["-r", "--require", "--import", "--loader"], None),
     ("perl", &["-I"], None),
@@ -77,29 +80,12 @@ fn base_name(path: &str) -> &str {
 
 /// A title fit for a terminal and for one JSON line.
 pub fn clean(text: &str) -> String {
-    printable(text, MAX_TITLE)
+    bounded(text, MAX_TITLE)
 }
 
 /// A path fit for the same, up to Linux' `PATH_MAX`.
 pub fn clean_path(path: &str) -> String {
-    printable(path, 4096)
-}
-
-/// No control or bidirectional characters, at most `max` bytes.
-fn printable(text: &str, max: usize) -> String {
-    let mut out = String::with_capacity(text.len().min(max));
-    for c in text.chars() {
-        let c = match c {
-            c if c.is_control() => '?',
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '?',
-            c => c,
-        };
-        if out.len() + c.len_utf8() > max {
-            break;
-        }
-        out.push(c);
-    }
-    out
+    bounded(path, 4096)
 }
 
 #[cfg(test)]
@@ -132,7 +118,7 @@ mod tests {
 
     #[test]
     fn survives_hostile_names() {
-        assert_eq!(of(&["a\u{202e}b\n\x1b[2J"]), "a?b??[2J");
+        assert_eq!(of(&["a\u{202e}b\n\x1b[2J"]), "a\u{fffd}b\u{fffd}\u{fffd}[2J");
         assert_eq!(of(&[]), "comm");
         assert_eq!(of(&["sshd: root [priv]"]), "sshd");
         assert!(of(&[&"x".repeat(65_536)]).len() <= MAX_TITLE);

@@ -32,7 +32,7 @@ impl RecordArgs {
         };
         let shown = self.file.display().to_string();
         let mut file = recording::create(&self.file, &header).context(shown)?;
-        let (options, hosts) = (self.stream.options(), self.stream.decoding.hosts()?);
+        let (options, hosts) = (self.stream.options()?, self.stream.decoding.hosts()?);
         match kind {
             Kind::Reduced => {
                 let outlet = Outlet::lossless(Recording(file));

@@ -1,8 +1,11 @@
 //! `aitrace stream`: events to standard output until a signal comes or the reader goes.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::decoding::Decoding;
+use crate::attribution::config::Attribution;
+use crate::config::Config;
 use crate::run;
 use crate::sinks::jsonl::Jsonl;
 use crate::sinks::worker::Outlet;
@@ -24,6 +27,9 @@ pub(super) struct StreamArgs {
     /// Stop after so many seconds
     #[arg(long, value_name = "SECONDS")]
     duration: Option<u64>,
+    /// Configuration, of which `[attribution]` counts here
+    #[arg(long, value_name = "FILE", env = "AITRACE_CONFIG")]
+    config: Option<PathBuf>,
     #[command(flatten)]
     pub(super) decoding: Decoding,
 }
@@ -47,21 +53,26 @@ fn ring_kib(text: &str) -> Result<u32, String> {
 }
 
 impl StreamArgs {
-    pub(super) fn options(&self) -> run::Options {
-        run::Options {
+    pub(super) fn options(&self) -> anyhow::Result<run::Options> {
+        let attribution = match &self.config {
+            Some(file) => Config::load(Some(file))?.attribution,
+            None => Attribution::default(),
+        };
+        Ok(run::Options {
             ring_bytes: self.ring_kib.unwrap_or(self.ring),
             workers: self.workers,
             semconv: self.decoding.semconv(),
             prices: self.decoding.prices.clone(),
             heartbeat: Duration::from_secs(self.heartbeat),
             duration: self.duration.map(Duration::from_secs),
+            attribution,
             ..run::Options::default()
-        }
+        })
     }
 
     pub(super) fn run(self) -> anyhow::Result<()> {
         let outlet = Outlet::lossless(Jsonl::new("stdout", std::io::stdout()));
-        run::stream(&self.options(), self.decoding.hosts()?, vec![outlet], None)
+        run::stream(&self.options()?, self.decoding.hosts()?, vec![outlet], None)
     }
 }
 

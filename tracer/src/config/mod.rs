@@ -20,6 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ai::providers::HostTable;
+use crate::attribution::config::Attribution;
 
 pub use self::agent::{Agent, Convention};
 pub use self::error::ConfigError;
@@ -34,6 +35,7 @@ pub const DEFAULT_FILE: &str = "/etc/aitrace/config.toml";
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     pub agent: Agent,
+    pub attribution: Attribution,
     /// Hosts that are a provider's although no table knows them: `"ai.corp.example" = "openai"`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub hosts: BTreeMap<String, String>,
@@ -91,6 +93,7 @@ impl Config {
         let wrong = |key: &str, why: String| ConfigError::wrong(path, key, why);
         self.agent.check().map_err(|(key, why)| wrong(key, why))?;
         self.history.check().map_err(|(key, why)| wrong(key, why))?;
+        self.attribution.check().map_err(|(key, why)| wrong(&format!("attribution.{key}"), why))?;
         self.host_table().map_err(|(host, why)| wrong(&format!("hosts.{host}"), why))?;
         for (index, sink) in self.sink.iter().enumerate() {
             let place = format!("sink[{index}]");

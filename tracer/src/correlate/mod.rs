@@ -144,12 +144,12 @@ impl Correlator {
 
     fn scope(&self, attributed: &AttributedCall) -> Scope {
         let mut workload = Hasher::new(self.runs.key());
-        let title = attributed.owner.as_ref().map(|owner| &*owner.title);
-        for part in [attributed.cgroup_path.as_deref(), attributed.user.as_deref(), title] {
+        let owner = &attributed.owner;
+        for part in [owner.cgroup_path.as_deref(), owner.user.as_deref(), owner.title()] {
             workload.push(part.unwrap_or_default().as_bytes());
             workload.push(&[0xff]);
         }
-        Scope { process: attributed.process, workload: workload.digest() as u64 }
+        Scope { process: owner.key, workload: workload.digest() as u64 }
     }
 }
 

@@ -54,10 +54,11 @@ impl Host {
         });
         let mut attributed = AttributedCall {
             call,
-            process,
-            owner: None,
-            user: Some(user.into()),
-            cgroup_path: None,
+            owner: std::sync::Arc::new(crate::attribution::owner::Owner {
+                key: process,
+                user: Some(user.into()),
+                ..Default::default()
+            }),
             peer: None,
             derived: Derived::default(),
         };
@@ -198,10 +199,10 @@ mod gateway {
         }
         AttributedCall {
             call,
-            process,
-            owner: None,
-            user: None,
-            cgroup_path: None,
+            owner: std::sync::Arc::new(crate::attribution::owner::Owner {
+                key: process,
+                ..Default::default()
+            }),
             peer: None,
             derived,
         }

@@ -71,6 +71,7 @@ pub fn run(file: Option<PathBuf>, duration: Option<Duration>) -> anyhow::Result<
         None => None,
     };
     let options = run::Options {
+        attribution: config.attribution.clone(),
         ring_bytes: agent.ring_mib << 20,
         workers: agent.workers,
         semconv: agent.semconv.into(),

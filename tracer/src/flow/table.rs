@@ -103,7 +103,9 @@ impl FlowTable {
             | KernelEvent::GpuCall(_)
             | KernelEvent::GpuClose(_)
             | KernelEvent::Socket(_)
-            | KernelEvent::FlowSocket(_) => {}
+            | KernelEvent::FlowSocket(_)
+            | KernelEvent::CgroupMade(_)
+            | KernelEvent::CgroupRemoved(_) => {}
         }
     }
 

@@ -135,7 +135,7 @@ impl Programs {
         Self { ebpf, multi, has_cookie, guard_returns, links: HashMap::new() }
     }
 
-    /// Exec, fork and exit, and the life of connections.
+    /// Exec, fork and exit, the life of connections; cgroups that come and go.
     ///
     /// # Errors
     /// When the kernel refuses one of them.
@@ -149,6 +149,15 @@ impl Programs {
         ] {
             let program: &mut RawTracePoint = self.program(program)?;
             program.attach(tracepoint)?;
+        }
+        for (program, tracepoint) in
+            [("cgroup_made", "cgroup_mkdir"), ("cgroup_removed", "cgroup_rmdir")]
+        {
+            let program: &mut TracePoint = self.program(program)?;
+            // A kernel without control groups has no containers.
+            if let Err(error) = program.attach("cgroup", tracepoint) {
+                tracing::info!(%error, tracepoint, "not attached");
+            }
         }
         Ok(())
     }

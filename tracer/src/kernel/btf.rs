@@ -172,6 +172,8 @@ pub fn offsets(vmlinux: &[u8]) -> Result<Offsets, BtfError> {
         signal_live: of("signal_struct", "live"),
         mm_arg_start: of("mm_struct", "arg_start"),
         mm_arg_end: of("mm_struct", "arg_end"),
+        mm_env_start: of("mm_struct", "env_start"),
+        mm_env_end: of("mm_struct", "env_end"),
         task_fsbase: members
             .offset("task_struct", "thread")
             .zip(members.offset("thread_struct", "fsbase"))

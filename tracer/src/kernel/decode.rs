@@ -6,12 +6,14 @@ use bytes::Bytes;
 use thiserror::Error;
 use tracer_common::event::{EventHeader, EventKind};
 use tracer_common::gpu::{AFTER_BYTES, BEFORE_BYTES, Device, PARAMS_BYTES, TAIL_BYTES};
-use tracer_common::limits::{ARGV_BYTES, COMM_BYTES, PATH_BYTES, SNI_BYTES};
+use tracer_common::limits::{
+    ARGV_BYTES, CGROUP_PATH_BYTES, COMM_BYTES, ENV_BYTES, PATH_BYTES, SNI_BYTES,
+};
 use tracer_common::tls::{DataRecord, direction, end, verdict};
 
 use crate::event::{
-    BootTime, Chunk, Direction, EndReason, Exec, Exit, FlowEnd, FlowKey, FlowOpen, Fork, GpuCall,
-    GpuClose, Handshake, KernelEvent, Map, Origin, ProcessKey, Verdict,
+    BootTime, CgroupMade, CgroupRemoved, Chunk, Direction, EndReason, Exec, Exit, FlowEnd, FlowKey,
+    FlowOpen, Fork, GpuCall, GpuClose, Handshake, KernelEvent, Map, Origin, ProcessKey, Verdict,
 };
 
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
@@ -136,6 +138,14 @@ pub fn decode(record: &Bytes) -> Result<KernelEvent, DecodeError> {
         | EventKind::SocketClosed
         | EventKind::SocketListen => super::decode_socket::socket(&mut fields, kind, origin),
         EventKind::FlowSocket => super::decode_socket::flow_socket(&mut fields, origin),
+        EventKind::CgroupMade => {
+            let (id, is_v2, uid, path) = cgroup(&mut fields)?;
+            Ok(KernelEvent::CgroupMade(Box::new(CgroupMade { origin, id, is_v2, uid, path })))
+        }
+        EventKind::CgroupRemoved => {
+            let (id, _, _, path) = cgroup(&mut fields)?;
+            Ok(KernelEvent::CgroupRemoved(Box::new(CgroupRemoved { origin, id, path })))
+        }
     }
 }
 
@@ -240,6 +250,13 @@ fn gpu_call(
     })))
 }
 
+fn cgroup(fields: &mut Fields<'_>) -> Result<(u64, bool, u32, String), DecodeError> {
+    let (id, hierarchy, uid) = (fields.u64()?, fields.u32()?, fields.u32()?);
+    let (path_len, _reserved) = (fields.u32()? as usize, fields.u32()?);
+    let path = text(fields.part(CGROUP_PATH_BYTES, path_len)?);
+    Ok((id, hierarchy == 0, uid, path))
+}
+
 fn exec(fields: &mut Fields<'_>, origin: Origin) -> Result<KernelEvent, DecodeError> {
     let (parent_tgid, uid, gid) = (fields.u32()?, fields.u32()?, fields.u32()?);
     let (path_len, argv_len) = (usize::from(fields.u16()?), usize::from(fields.u16()?));
@@ -249,9 +266,29 @@ fn exec(fields: &mut Fields<'_>, origin: Origin) -> Result<KernelEvent, DecodeEr
     let argv = fields.part(ARGV_BYTES, argv_len)?;
     let argv = argv.strip_suffix(b"\0").unwrap_or(argv);
     let argv = argv.split(|b| *b == 0).map(Bytes::copy_from_slice).collect();
+    let environment = match fields.bytes.is_empty() {
+        // Records from before there was any.
+        true => None,
+        false => {
+            let (len, seen) = (fields.u32()? as usize, fields.u32()? == 1);
+            let variables = fields.part(ENV_BYTES, len)?.split(|b| *b == 0);
+            let variables = variables.filter(|v| !v.is_empty()).map(Bytes::copy_from_slice);
+            seen.then(|| variables.collect())
+        }
+    };
     let parent = ProcessKey { tgid: parent_tgid, start: BootTime(parent_start) };
     let argv_cut = argv_total > argv_len as u64;
-    Ok(KernelEvent::Exec(Box::new(Exec { origin, parent, uid, gid, comm, path, argv, argv_cut })))
+    Ok(KernelEvent::Exec(Box::new(Exec {
+        origin,
+        parent,
+        uid,
+        gid,
+        comm,
+        path,
+        argv,
+        argv_cut,
+        environment,
+    })))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ mod output;
 mod queue;
 mod readable;
 mod route;
+mod waiting;
 mod watch;
 mod worker;
 
@@ -27,6 +28,9 @@ use std::time::Duration;
 use anyhow::Context as _;
 
 use crate::ai::providers::{HostTable, kernel_hosts};
+use crate::attribution::config::Attribution;
+use crate::attribution::owners::Owners;
+use crate::attribution::runtimes::Runtimes;
 use crate::correlate::Stage;
 use crate::cost;
 use crate::discover::scan::Scanner;
@@ -42,7 +46,7 @@ use crate::sinks::worker::{Fanout, Outlet, SharedFanout};
 
 use self::books::Ledger;
 use self::discovery::Discovery;
-use self::output::Output;
+use self::output::{Knowing, Output};
 use self::readable::Readable;
 use self::route::Router;
 use self::watch::Watcher;
@@ -75,6 +79,7 @@ pub struct Options {
     pub duration: Option<Duration>,
     /// How long sinks may take to empty their queues at the end.
     pub drain: Duration,
+    pub attribution: Attribution,
 }
 
 impl Default for Options {
@@ -88,6 +93,7 @@ impl Default for Options {
             heartbeat: Duration::from_secs(30),
             duration: None,
             drain: Duration::from_secs(10),
+            attribution: Attribution::default(),
         }
     }
 }
@@ -195,8 +201,12 @@ fn run(
     }
     drop(to_output);
 
+    let runtimes = Runtimes::start(&options.attribution)
+        .inspect_err(|error| tracing::error!(%error, "containers will have no names"))
+        .ok();
     let (lane, processes) = queue::pair(LANE_EVENTS);
-    let mut router = Router::new(queues, lane, to_discovery, to_watch, Arc::clone(&ledger));
+    let mut router =
+        Router::new(queues, lane, to_discovery, to_watch, runtimes.clone(), Arc::clone(&ledger));
     let draining = Arc::clone(&stop);
     let drain = thread::Builder::new().name("drain".into()).spawn(move || {
         drain.run(&draining, |event| router.route(event));
@@ -206,14 +216,14 @@ fn run(
     let run = RunInfo { host: host_name(), bpf_hash: object_hash(), semconv: options.semconv };
     let encoder = Encoder::new(run, WallClock::sample());
     let stage = Stage::new(fingerprints, prices);
+    let owners = Owners::new(&options.attribution, runtimes);
     let output = Output::new(
         encoder,
         fanout,
         processes,
-        stage,
         Arc::clone(&ledger),
         options.heartbeat,
-        output_hosts,
+        Knowing { owners, stage, hosts: output_hosts },
     );
     let (stopping, drain_for) = (Arc::clone(&stop), options.drain);
     let output = thread::Builder::new()

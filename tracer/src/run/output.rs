@@ -10,14 +10,15 @@ use tracer_common::tls::library;
 
 use super::books::Ledger;
 use super::queue::Consumer;
+use super::waiting::Waiting;
 use crate::ai::call::{Call, Sent};
 use crate::ai::decoder::Said;
 use crate::ai::providers::HostTable;
 use crate::attribution::listeners::{Listeners, may_be_here};
-use crate::attribution::owner::Owners;
-use crate::correlate::{Party, Stage};
+use crate::attribution::owners::Owners;
+use crate::correlate::{Derived, Party, Stage};
 use crate::event::{BootTime, ProcessKey};
-use crate::record::{Heartbeat, Record};
+use crate::record::{AttributedCall, Heartbeat, Record};
 use crate::sinks::clock::{self, WallClock};
 use crate::sinks::encoder::Encoder;
 use crate::sinks::worker::{Ended, SharedFanout, lock};
@@ -25,14 +26,24 @@ use crate::sockets::addresses::Addresses;
 use crate::sockets::failure;
 use crate::sockets::table::{Peer, SocketTable};
 
+/// While calls wait for the names of their containers, so often is looked.
+const SOON: Duration = Duration::from_millis(5);
 /// Process events are taken in at least so often.
 const TICK: Duration = Duration::from_millis(200);
+
+/// What the stage knows of calls beside what they say.
+pub(super) struct Knowing {
+    pub(super) owners: Owners,
+    pub(super) stage: Stage,
+    pub(super) hosts: Arc<HostTable>,
+}
 
 pub(super) struct Output {
     encoder: Encoder,
     fanout: SharedFanout,
     processes: Consumer,
     owners: Owners,
+    waiting: Waiting,
     stage: Stage,
     clock: WallClock,
     sockets: SocketTable,
@@ -49,16 +60,17 @@ impl Output {
         encoder: Encoder,
         fanout: SharedFanout,
         processes: Consumer,
-        stage: Stage,
         ledger: Arc<Ledger>,
         heartbeat: Duration,
-        hosts: Arc<HostTable>,
+        knowing: Knowing,
     ) -> Self {
+        let Knowing { owners, stage, hosts } = knowing;
         Self {
             encoder,
             fanout,
             processes,
-            owners: Owners::default(),
+            owners,
+            waiting: Waiting::default(),
             stage,
             clock: WallClock::sample(),
             sockets: SocketTable::default(),
@@ -91,17 +103,24 @@ impl Output {
         let mut next = Instant::now() + self.heartbeat;
         loop {
             self.ledger.turns.add(1);
-            match calls.recv_timeout(TICK) {
+            match calls.recv_timeout(if self.waiting.is_empty() { TICK } else { SOON }) {
                 Ok(Said::Sent(sent)) => self.sent(&sent),
                 Ok(Said::Call(call)) => self.call(*call)?,
                 Err(RecvTimeoutError::Timeout) => self.take_processes(),
                 Err(RecvTimeoutError::Disconnected) => {
                     self.take_processes();
                     self.failed_connections(BootTime(u64::MAX))?;
+                    while !self.waiting.is_empty() {
+                        std::thread::sleep(SOON);
+                        self.answered()?;
+                    }
                     return self.beat();
                 }
             }
             self.failed_connections(clock::now())?;
+            if self.waiting.is_due(Instant::now(), SOON) {
+                self.answered()?;
+            }
             if Instant::now() >= next {
                 self.clock = WallClock::sample();
                 self.encoder.set_clock(self.clock);
@@ -161,11 +180,37 @@ impl Output {
 
     fn put(&mut self, call: Call, peer: Option<Peer>) -> Result<(), Ended> {
         let ended = self.clock.unix_ns(call.ended);
-        let mut attributed = self.owners.attribute(call);
-        attributed.peer = peer;
-        attributed.derived.peer = self.listener(attributed.process, peer, attributed.call.ended);
+        let answer = self.owners.of_call(&call);
+        let derived = Derived::default();
+        let mut attributed = AttributedCall { call, owner: answer.owner, peer, derived };
+        let process = attributed.owner.key;
+        attributed.derived.peer = self.listener(process, peer, attributed.call.ended);
         self.stage.push(&mut attributed, ended);
-        if attributed.owner.is_none() {
+        match answer.pending {
+            Some(_) if !self.waiting.is_full() => {
+                self.waiting.push(attributed);
+                Ok(())
+            }
+            _ => self.write_call(attributed),
+        }
+    }
+
+    /// Writes the calls whose container's name has come, or has not come in time.
+    fn answered(&mut self) -> Result<(), Ended> {
+        for _ in 0..self.waiting.len() {
+            let Some(mut attributed) = self.waiting.pop() else { break };
+            let answer = self.owners.of_call(&attributed.call);
+            attributed.owner = answer.owner;
+            match answer.pending {
+                Some(_) => self.waiting.push(attributed),
+                None => self.write_call(attributed)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn write_call(&mut self, attributed: AttributedCall) -> Result<(), Ended> {
+        if attributed.owner.process.is_none() {
             self.ledger.processes_unknown.add(1);
         }
         self.emit(Record::Call(Box::new(attributed)))?;

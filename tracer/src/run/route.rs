@@ -9,6 +9,8 @@ use super::books::Ledger;
 use super::queue::Producer;
 use super::readable;
 use super::watch::Told;
+use crate::attribution::container::place::Place;
+use crate::attribution::runtimes::Runtimes;
 use crate::event::{FlowKey, KernelEvent, ProcessKey, SocketChange};
 use crate::sockets::servers;
 use tracer_common::socket::class;
@@ -25,6 +27,7 @@ pub(super) struct Router {
     serving: HashSet<ProcessKey>,
     /// Processes whose TLS connections have been told of.
     connected: HashSet<ProcessKey>,
+    runtimes: Option<Runtimes>,
     ledger: Arc<Ledger>,
 }
 
@@ -34,6 +37,7 @@ impl Router {
         lane: Producer,
         discovery: SyncSender<u32>,
         watch: SyncSender<Told>,
+        runtimes: Option<Runtimes>,
         ledger: Arc<Ledger>,
     ) -> Self {
         Self {
@@ -43,6 +47,7 @@ impl Router {
             watch,
             serving: HashSet::new(),
             connected: HashSet::new(),
+            runtimes,
             ledger,
         }
     }
@@ -73,6 +78,15 @@ impl Router {
                     if !worker.push(event.clone()) {
                         self.ledger.exits_skipped.add(1);
                     }
+                }
+            }
+            // Asked for while it exists: a short-lived one is gone when its call is attributed.
+            KernelEvent::CgroupMade(made) => {
+                if let Some(found) = Place::of(&made.path).container
+                    && found.path == made.path
+                    && let Some(runtimes) = &self.runtimes
+                {
+                    runtimes.ask(&found.id, found.runtime);
                 }
             }
             _ => {}
@@ -140,6 +154,8 @@ const fn flow(event: &KernelEvent) -> Option<FlowKey> {
         | KernelEvent::GpuCall(_)
         | KernelEvent::GpuClose(_)
         | KernelEvent::Socket(_)
-        | KernelEvent::FlowSocket(_) => None,
+        | KernelEvent::FlowSocket(_)
+        | KernelEvent::CgroupMade(_)
+        | KernelEvent::CgroupRemoved(_) => None,
     }
 }

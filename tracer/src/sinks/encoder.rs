@@ -61,7 +61,7 @@ impl Encoder {
         let id = envelope.id.clone();
         match &record {
             Record::Call(attributed) => {
-                let started = self.clock.rfc3339(attributed.process.start);
+                let started = self.clock.rfc3339(attributed.owner.key.start);
                 self.line(&AiCall::new(attributed, envelope, started))?;
             }
             Record::Heartbeat(heartbeat) => {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::ai::call::{Call, Capture, Failure, FailureClass, RateLimits, Usage};
+use crate::attribution::owner::Owner;
 use crate::attribution::process::Process;
 use crate::correlate::Derived;
 use crate::event::{FlowKey, ProcessKey};
@@ -61,14 +62,15 @@ fn lines(calls: Vec<Call>, semconv: Semconv) -> Vec<Value> {
     let mut encoder = Encoder::new(run, WallClock::fixed(0));
     let mut text = Vec::new();
     for call in calls {
-        let owner = Process { title: "python app.py".into(), ..Process::default() };
-        let process = ProcessKey { tgid: 7, start: BootTime(1) };
+        let process = Process { title: "python app.py".into(), ..Process::default() };
+        let owner = Owner {
+            key: ProcessKey { tgid: 7, start: BootTime(1) },
+            process: Some(Arc::new(process)),
+            ..Owner::default()
+        };
         let record = Record::Call(Box::new(AttributedCall {
             call,
-            process,
-            owner: Some(Arc::new(owner)),
-            user: None,
-            cgroup_path: None,
+            owner: Arc::new(owner),
             peer: None,
             derived: Derived::default(),
         }));

@@ -165,7 +165,7 @@ impl AiCall {
     pub fn new(attributed: &AttributedCall, envelope: Envelope, creation_time: String) -> Self {
         let mut cutter = Cutter::default();
         let call = &attributed.call;
-        let who = Who::new(attributed, creation_time, &mut cutter);
+        let who = Who::new(&attributed.owner, creation_time, &mut cutter);
         let failure = call.failure.as_ref();
         let remote = attributed.peer.and_then(|peer| peer.remote());
         let mut event = Self {
