@@ -3,6 +3,7 @@
 
 pub mod alone;
 pub mod connection;
+pub mod containers;
 pub mod fixture;
 pub mod go_stress;
 pub mod golang;

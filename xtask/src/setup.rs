@@ -50,6 +50,12 @@ const DEMO_PACKAGES: &[Package] = &[
     Package { name: "curl", proof: "/usr/bin/curl", why: "a client of the demo" },
     Package { name: "python3", proof: "/usr/bin/python3", why: "a client of the demo" },
 ];
+const CONTAINER_PACKAGES: &[Package] = &[
+    Package { name: "docker.io", proof: "/usr/sbin/dockerd", why: "containers of the tests" },
+    Package { name: "runc", proof: "/usr/sbin/runc", why: "containers of the tests" },
+    Package { name: "containerd", proof: "/usr/bin/containerd", why: "containers of the tests" },
+    Package { name: "busybox-static", proof: "/bin/busybox", why: "containers of the tests" },
+];
 const TEST_PACKAGES: &[Package] = &[
     Package { name: "openssl", proof: "/usr/bin/openssl", why: "throw-away certificates" },
     Package {
@@ -131,6 +137,7 @@ pub(crate) fn ensure(need: Need) -> Result<()> {
         Need::Tests => {
             install(DEMO_PACKAGES, &mut updated)?;
             install(TEST_PACKAGES, &mut updated)?;
+            install(CONTAINER_PACKAGES, &mut updated)?;
             if !on_path("go") && !Path::new("/usr/local/go/bin/go").exists() {
                 install(GO_PACKAGES, &mut updated)?;
             }
