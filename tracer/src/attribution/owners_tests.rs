@@ -81,7 +81,7 @@ fn a_container_that_is_gone_is_still_known_by_its_events() {
     let mut owners = Owners::recorded(&Attribution::default());
     owners.push(&made(77, 1, path()));
     owners.push(&exec(5, 2, 77));
-    owners.push(&KernelEvent::Exit(Exit { origin: origin(5, 3, 77), code: 0 }));
+    owners.push(&KernelEvent::Exit(Exit { origin: origin(5, 3, 77), code: 0, lossy: false }));
     let removed = CgroupRemoved { origin: origin(1, 4, 1), id: 77, path: path() };
     owners.push(&KernelEvent::CgroupRemoved(Box::new(removed)));
     let key = origin(5, 0, 0).process;
@@ -128,7 +128,11 @@ fn ten_thousand_containers_leave_nothing_behind() {
         let key = origin(tgid, 0, 0).process;
         let owner = owners.owner(key, id, None, Instant::now()).owner;
         assert_eq!(owner.cgroup_path.as_deref(), Some(&*path));
-        owners.push(&KernelEvent::Exit(Exit { origin: origin(tgid, at + 2, id), code: 0 }));
+        owners.push(&KernelEvent::Exit(Exit {
+            origin: origin(tgid, at + 2, id),
+            code: 0,
+            lossy: false,
+        }));
         let removed = CgroupRemoved { origin: origin(1, at + 3, 1), id, path };
         owners.push(&KernelEvent::CgroupRemoved(Box::new(removed)));
         let (processes, cgroups, containers) = owners.sizes();

@@ -367,6 +367,7 @@ mod tests {
         table.push(&KernelEvent::Exit(Exit {
             origin: Origin { at: BootTime(6), process: agent, ..Origin::default() },
             code: 0,
+            lossy: false,
         }));
         table.push(&exec(key(99, 9), 60 * SECOND, "/bin/x"));
         assert!(!table.knows(agent));
@@ -387,6 +388,7 @@ mod tests {
             table.push(&KernelEvent::Exit(Exit {
                 origin: Origin { at: BootTime(2), process: key(tgid, 2), ..Origin::default() },
                 code: 0,
+                lossy: false,
             }));
         }
         assert!(table.knows(server) && table.len() <= 100);
