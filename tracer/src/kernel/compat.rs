@@ -38,7 +38,7 @@ pub const FEATURES: &[Feature] = &[
         name: BPF_LOOP,
         since: Version(5, 17),
         required: false,
-        why: "kernel/bpf/bpf_iter.c: calls over 256 KiB captured whole; without it the rest is a counted hole",
+        why: "kernel/bpf/bpf_iter.c: calls over 256 KiB captured whole, plain HTTP; without it the rest of a call is a counted hole, and plain HTTP is not seen",
     },
     Feature {
         name: UPROBE_MULTI,

@@ -42,10 +42,11 @@ impl Syscalls {
         names.extend([CONNECT.0, RETURN]);
         names.sort_unstable();
         names.dedup();
+        // Those that an older kernel did not take are missing when they are to be attached.
         let programs = names
             .into_iter()
-            .map(|name| Ok((name, trace_point(ebpf, name)?)))
-            .collect::<Result<_, AttachError>>()?;
+            .filter_map(|name| Some((name, trace_point(ebpf, name).ok()?)))
+            .collect();
         let program = ebpf.program(DESTROYED.0).ok_or(AttachError::Missing(DESTROYED.0))?;
         let program: &RawTracePoint = program.try_into()?;
         let destroyed = RawTracePoint::from_program_info(program.info()?, DESTROYED.0.into())?;
