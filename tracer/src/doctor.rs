@@ -158,8 +158,6 @@ fn not_probed(refusal: Refusal) -> NotProbed {
 
 /// TLS libraries that no probe reads yet, by a part of their file's name.
 const NOT_READ: &[(&str, &str)] = &[
-    ("libgnutls.so", "gnutls_not_supported_yet"),
-    ("libnss3.so", "nss_not_supported_yet"),
     ("libboringssl", "boringssl_not_supported_yet"),
     ("libmbedtls.so", "mbedtls_not_supported_yet"),
 ];

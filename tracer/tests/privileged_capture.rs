@@ -32,7 +32,7 @@ impl Drop for Guard {
 fn target(path: &Path) -> Target {
     let bytes = std::fs::read(path).unwrap();
     let elf = Elf::parse(&bytes, wants).unwrap();
-    let (library, hooks) = find(&elf).unwrap().unwrap();
+    let (library, hooks) = find(&elf).unwrap().remove(0);
     let meta = std::fs::metadata(path).unwrap();
     Target {
         path: path.into(),

@@ -1,10 +1,13 @@
 //! Functions that begin, name and end connections.
 
+use aya_ebpf::cty::c_void;
 use aya_ebpf::helpers::bpf_probe_read_user_str_bytes;
+use aya_ebpf::helpers::generated::bpf_probe_read_user;
 use aya_ebpf::macros::uprobe;
 use aya_ebpf::programs::ProbeContext;
 use tracer_common::event::EventKind;
-use tracer_common::tls::{FlowKey, HandshakeRecord, end};
+use tracer_common::limits::SNI_BYTES;
+use tracer_common::tls::{FlowKey, HandshakeRecord, end, library};
 
 use crate::emit::{self, Wake};
 use crate::identity::Identity;
@@ -17,6 +20,9 @@ const SET_HOST_NAME: u64 = 55;
 const ERROR_SSL: i64 = 1;
 const ERROR_SYSCALL: i64 = 5;
 const ERROR_ZERO_RETURN: i64 = 6;
+/// `GNUTLS_E_*` after which the same call goes on, gnutls/gnutls.h: again, interrupted, a warning, a
+/// renegotiation asked for.
+const GNUTLS_NOT_FATAL: [i64; 4] = [-28, -52, -16, -37];
 
 /// `SSL_ctrl(conn, cmd, larg, parg)`.
 #[uprobe]
@@ -25,6 +31,46 @@ fn tls_ctrl(ctx: ProbeContext) -> u32 {
         && let (Some(handle), Some(name)) = (ctx.arg::<u64>(0), ctx.arg::<u64>(3))
     {
         name_flow(&ctx, handle, name);
+    }
+    0
+}
+
+/// `f(conn, name)`.
+#[uprobe]
+fn tls_name(ctx: ProbeContext) -> u32 {
+    if let (Some(handle), Some(name)) = (ctx.arg::<u64>(0), ctx.arg::<u64>(1)) {
+        name_flow(&ctx, handle, name);
+    }
+    0
+}
+
+/// `f(conn, type, name, length)`: the name need not end with a NUL.
+#[uprobe]
+fn tls_name_with_length(ctx: ProbeContext) -> u32 {
+    let (Some(handle), Some(address), Some(len), Some(who)) =
+        (ctx.arg::<u64>(0), ctx.arg::<u64>(2), ctx.arg::<u64>(3), Identity::current())
+    else {
+        return 0;
+    };
+    if len == 0 || len >= SNI_BYTES as u64 {
+        return 0;
+    }
+    let Some(scratch) = SCRATCH.get_ptr_mut(0) else { return 0 };
+    // SAFETY: this CPU's scratch; programs do not migrate. The helper fails on a bad address; the mask
+    // is for the verifier.
+    unsafe {
+        (*scratch).bytes = [0; _];
+        let len = len as u32 & (SNI_BYTES as u32 - 1);
+        if bpf_probe_read_user((&raw mut (*scratch).bytes).cast(), len, address as *const c_void)
+            != 0
+        {
+            return 0;
+        }
+        (*scratch).len = len;
+        (*scratch).padding = 0;
+        let key = key(&ctx, handle, who);
+        let _absent = FLOWS.remove(key);
+        let _full = NAMES.insert(key, &*scratch, 0);
     }
     0
 }
@@ -102,7 +148,32 @@ pub(super) fn returned_from(call: &Call, returned: i64) {
                 handshake_failed(call, who, returned);
             }
         }
+        Call::HANDSHAKE if call.key.library == library::GNUTLS => {
+            if returned < 0
+                && !GNUTLS_NOT_FATAL.contains(&returned)
+                && let Some(who) = Identity::current()
+            {
+                handshake_failed(call, who, returned);
+            }
+        }
         _ => {}
+    }
+}
+
+/// A read or write moved nothing: whether that was the end, where the library has no other function
+/// that would say so.
+#[inline(always)]
+pub(super) fn stopped(call: &Call, returned: i64) {
+    let reason = match call.key.library {
+        library::GNUTLS | library::NSS if returned == 0 => end::EOF,
+        library::GNUTLS if !GNUTLS_NOT_FATAL.contains(&returned) => end::FAILED,
+        _ => return,
+    };
+    let reading = call.what == u64::from(tracer_common::tls::direction::INBOUND);
+    if (reason == end::FAILED || reading)
+        && let Some(who) = Identity::current()
+    {
+        flow::ended(&call.key, who, reason);
     }
 }
 

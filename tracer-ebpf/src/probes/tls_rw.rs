@@ -8,7 +8,7 @@ use tracer_common::loss::Counter;
 use tracer_common::tls::{FlowKey, direction, verdict};
 
 use crate::identity::Identity;
-use crate::maps::{CALLS, Call, FLOWS};
+use crate::maps::{CALLS, Call, FLOWS, NAMES};
 use crate::{config, cookie, emit, flow};
 
 /// `int f(conn, buf, len)`, returns the bytes written.
@@ -44,6 +44,33 @@ fn tls_read(ctx: ProbeContext) -> u32 {
 fn tls_read_ex(ctx: ProbeContext) -> u32 {
     enter(&ctx, direction::INBOUND, Some(3));
     0
+}
+
+/// `f(conn, buf, len, ..)` of any descriptor: TLS are those that were given a name.
+#[uprobe]
+fn tls_write_named(ctx: ProbeContext) -> u32 {
+    if is_named(&ctx) {
+        enter(&ctx, direction::OUTBOUND, None);
+    }
+    0
+}
+
+/// The same, reading.
+#[uprobe]
+fn tls_read_named(ctx: ProbeContext) -> u32 {
+    if is_named(&ctx) {
+        enter(&ctx, direction::INBOUND, None);
+    }
+    0
+}
+
+#[inline(always)]
+fn is_named(ctx: &ProbeContext) -> bool {
+    let (Some(handle), Some(who)) = (ctx.arg::<u64>(0), Identity::current()) else { return false };
+    let library = cookie::library(ctx);
+    let key = FlowKey { handle, start_ns: who.start_ns, tgid: who.tgid, library };
+    // SAFETY: existence only.
+    unsafe { FLOWS.get(key).is_some() || NAMES.get(key).is_some() }
 }
 
 /// The return of each of them, and of those in `tls_life`.
@@ -85,6 +112,9 @@ fn leave(returned: i32) {
         && let Some(state) = flow::enter(&call.key, who)
     {
         flow::moved(state, &call.key, who, call.what as usize, call.buf, len);
+    }
+    if returned <= 0 {
+        super::tls_life::stopped(&call, returned);
     }
 }
 

@@ -36,6 +36,17 @@ pub enum Shape {
     Handshake,
     /// `int f(conn, ret)`: `SSL_get_error`, says whether a failure was the end.
     Error,
+    /// `ssize_t f(conn, buf, len, ..)`, returns bytes written: `gnutls_record_send2`.
+    Send,
+    /// `ssize_t f(conn, buf, len, ..)`, returns bytes read: `gnutls_record_recv`.
+    Receive,
+    /// The same of functions that serve other descriptors too: only those with a name are TLS.
+    SendNamed,
+    ReceiveNamed,
+    /// `f(conn, name)`: `SSL_SetURL` of NSS.
+    Name,
+    /// `f(conn, type, name, length)`: `gnutls_server_name_set`.
+    NameWithLength,
     /// `int SSL_set_tlsext_host_name(conn, name)`.
     BoringName,
     /// `int SSL_do_handshake(conn)`: the connection is at its beginning.
@@ -83,6 +94,8 @@ impl Shape {
             self,
             Self::Free
                 | Self::Ctrl
+                | Self::Name
+                | Self::NameWithLength
                 | Self::BoringName
                 | Self::BoringHandshake
                 | Self::RustlsSend

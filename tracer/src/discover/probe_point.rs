@@ -32,7 +32,12 @@ pub struct Point {
 const fn arguments(shape: Shape) -> &'static [Register] {
     use Register::{R8, RCX, RDI, RDX, RSI};
     match shape {
-        Shape::Write | Shape::Read => &[RDI, RSI, RDX],
+        Shape::Write
+        | Shape::Read
+        | Shape::Send
+        | Shape::Receive
+        | Shape::SendNamed
+        | Shape::ReceiveNamed => &[RDI, RSI, RDX],
         Shape::WriteEx | Shape::ReadEx => &[RDI, RSI, RDX, RCX],
         Shape::WriteEx2 => &[RDI, RSI, RDX, RCX, R8],
         Shape::Ctrl => &[RDI, RSI, RDX, RCX],
@@ -44,7 +49,8 @@ const fn arguments(shape: Shape) -> &'static [Register] {
         | Shape::RustlsTraffic
         | Shape::RustlsServer => &[RDI, RSI, RDX],
         Shape::RustlsSend | Shape::RustlsDrop => &[RDI],
-        Shape::BoringName => &[RDI, RSI],
+        Shape::NameWithLength => &[RDI, RSI, RDX, RCX],
+        Shape::Name | Shape::BoringName => &[RDI, RSI],
         // Go's own are chosen in `discover::go::abi`.
         _ => &[],
     }

@@ -23,7 +23,8 @@ pub const MAX_FILES: usize = 65_536;
 pub const MAX_FILE: u64 = 512 << 20;
 const LD_CACHE: &str = "/etc/ld.so.cache";
 /// What any file worth parsing has somewhere.
-const MARKS: [&[u8]; 2] = [b"SSL_write", b"_dl_debug_state"];
+const MARKS: [&[u8]; 5] =
+    [b"SSL_write", b"_dl_debug_state", b"gnutls_record_send", b"SSL_ImportFD", b"PR_Write"];
 
 /// A file that holds a TLS library and is not probed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,7 +76,7 @@ impl Scanner {
     pub fn startup(&mut self) -> Found {
         let mut found = Found::default();
         let cache = fs::read(LD_CACHE).unwrap_or_default();
-        for prefix in ["libssl.so", "ld-linux"] {
+        for prefix in ["libssl.so", "libgnutls.so", "libnspr4.so", "libssl3.so", "ld-linux"] {
             for path in ldcache::paths(&cache, prefix) {
                 self.file(None, Path::new(path), path, &mut found);
             }
@@ -139,27 +140,33 @@ impl Scanner {
             return refuse("file_unreadable");
         }
         let mut targets: Vec<(u32, Vec<Hook>)> = Vec::new();
-        let resolvers = RESOLVERS.iter().filter(|r| memmem::find(&bytes, r.mark).is_some());
-        let resolvers: Vec<_> = resolvers.collect();
         let mut is_go = false;
+        if MARKS.iter().any(|mark| memmem::find(&bytes, mark).is_some())
+            && let Ok(elf) = Elf::parse(&bytes, libraries::wants)
+        {
+            is_go = elf.is_go;
+            match libraries::find(&elf) {
+                Err(not_safe) => refuse(not_safe.reason()),
+                Ok(found) => {
+                    targets
+                        .extend(found.into_iter().map(|(library, hooks)| (library.number, hooks)));
+                }
+            }
+        }
+        // Where a library has its names, they are the better evidence.
+        let named = |number| targets.iter().any(|(library, _)| *library == number);
+        let resolvers =
+            RESOLVERS.iter().filter(|r| !named(r.number) && memmem::find(&bytes, r.mark).is_some());
+        let resolvers: Vec<_> = resolvers.collect();
         if !resolvers.is_empty()
             && let Ok(image) = Image::parse(&bytes)
         {
-            is_go = go::is_go(&image);
+            is_go |= go::is_go(&image);
             for resolver in resolvers {
                 match (resolver.find)(&image) {
                     Ok(hooks) => targets.extend(hooks.map(|hooks| (resolver.number, hooks))),
                     Err(reason) => refuse(reason),
                 }
-            }
-        }
-        if MARKS.iter().any(|mark| memmem::find(&bytes, mark).is_some())
-            && let Ok(elf) = Elf::parse(&bytes, libraries::wants)
-        {
-            is_go |= elf.is_go;
-            match libraries::find(&elf) {
-                Err(not_safe) => refuse(not_safe.reason()),
-                Ok(found) => targets.extend(found.map(|(library, hooks)| (library.number, hooks))),
             }
         }
         if targets.is_empty() {

@@ -76,10 +76,14 @@ const RUSTLS_DECRYPT_RETURN: (&str, &str) = ("rustls_decrypt_return", "rustls_de
 /// Entry program of each shape.
 const fn entry_program(shape: Shape) -> &'static str {
     match shape {
-        Shape::Write => "tls_write",
+        Shape::Write | Shape::Send => "tls_write",
         Shape::WriteEx => "tls_write_ex",
         Shape::WriteEx2 => "tls_write_ex2",
-        Shape::Read => "tls_read",
+        Shape::Read | Shape::Receive => "tls_read",
+        Shape::SendNamed => "tls_write_named",
+        Shape::ReceiveNamed => "tls_read_named",
+        Shape::Name => "tls_name",
+        Shape::NameWithLength => "tls_name_with_length",
         Shape::ReadEx => "tls_read_ex",
         Shape::Free => "tls_free",
         Shape::Ctrl => "tls_ctrl",

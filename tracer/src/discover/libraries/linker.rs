@@ -8,4 +8,5 @@ pub(super) const LINKER: TlsLibrary = TlsLibrary {
     number: 0,
     functions: &[("_dl_debug_state", Shape::Mapped)],
     proof: &["_dl_debug_state"],
+    foreign: &[],
 };

@@ -1,8 +1,10 @@
 //! The TLS libraries we can read: one row each. To add one of a known calling shape, add a file and a line.
 
 mod boringssl;
+mod gnutls;
 mod go;
 mod linker;
+mod nss;
 mod openssl;
 mod rustls;
 
@@ -20,10 +22,13 @@ pub struct TlsLibrary {
     pub functions: &'static [(&'static str, Shape)],
     /// A file without all of these is not this library.
     pub proof: &'static [&'static str],
+    /// A file with one of these is another library that shares the names.
+    pub foreign: &'static [&'static str],
 }
 
 /// Sorted by name.
-pub const LIBRARIES: &[TlsLibrary] = &[linker::LINKER, openssl::OPENSSL];
+pub const LIBRARIES: &[TlsLibrary] =
+    &[boringssl::NAMED, linker::LINKER, gnutls::GNUTLS, nss::NSPR, nss::NSS, openssl::OPENSSL];
 
 /// A library whose functions are found by other means than exported names.
 #[derive(Debug)]
@@ -42,7 +47,11 @@ pub const RESOLVERS: &[Resolver] = &[boringssl::BORINGSSL, go::GO, rustls::RUSTL
 
 /// Whether any library wants a symbol.
 pub fn wants(symbol: &str) -> bool {
-    LIBRARIES.iter().any(|library| library.functions.iter().any(|(name, _)| *name == symbol))
+    LIBRARIES.iter().any(|library| {
+        library.functions.iter().any(|(name, _)| *name == symbol)
+            || library.proof.contains(&symbol)
+            || library.foreign.contains(&symbol)
+    })
 }
 
 /// Why a file that holds a library is not probed.
@@ -60,17 +69,23 @@ impl Unsafe {
     }
 }
 
-/// The library in a file and the hooks for it; functions that lead to one place make one hook.
+/// The libraries in a file and the hooks for each; functions that lead to one place make one hook.
+/// A static program has several: its own dynamic linker beside OpenSSL.
 ///
 /// # Errors
 /// [`Unsafe`] where the file holds a library but must not be probed.
-pub fn find(elf: &Elf<'_>) -> Result<Option<(&'static TlsLibrary, Vec<Hook>)>, Unsafe> {
+pub fn find(elf: &Elf<'_>) -> Result<Vec<(&'static TlsLibrary, Vec<Hook>)>, Unsafe> {
+    let has = |name: &&str| elf.function(name).is_some();
     let present =
-        |library: &&TlsLibrary| library.proof.iter().all(|name| elf.function(name).is_some());
-    let Some(library) = LIBRARIES.iter().find(present) else { return Ok(None) };
-    if elf.is_go {
+        |library: &&TlsLibrary| library.proof.iter().all(has) && !library.foreign.iter().any(has);
+    let found: Vec<_> = LIBRARIES.iter().filter(present).collect();
+    if !found.is_empty() && elf.is_go {
         return Err(Unsafe::GoReturnProbe);
     }
+    Ok(found.into_iter().map(|library| (library, hooks(elf, library))).collect())
+}
+
+fn hooks(elf: &Elf<'_>, library: &TlsLibrary) -> Vec<Hook> {
     let mut hooks: Vec<Hook> = Vec::new();
     for (name, shape) in library.functions {
         let Some(point) = elf.function(name).and_then(|function| choose(elf, function, *shape))
@@ -94,7 +109,7 @@ pub fn find(elf: &Elf<'_>) -> Result<Option<(&'static TlsLibrary, Vec<Hook>)>, U
             reason: point.reason,
         });
     }
-    Ok(Some((library, hooks)))
+    hooks
 }
 
 #[cfg(test)]
@@ -117,7 +132,7 @@ mod tests {
             return;
         };
         let elf = Elf::parse(&bytes, wants).unwrap();
-        let (library, hooks) = find(&elf).unwrap().unwrap();
+        let (library, hooks) = find(&elf).unwrap().remove(0);
         assert_eq!(library.name, "openssl");
         for hook in &hooks {
             println!(

@@ -1,4 +1,4 @@
-//! OpenSSL 1.0.2 to 3.x, and what keeps its names: shared, or static with symbols (node).
+//! OpenSSL 1.0.2 to 4.x and LibreSSL, which keeps its names: shared, or static with symbols (node).
 
 use super::TlsLibrary;
 use crate::discover::Shape;
@@ -17,4 +17,5 @@ pub(super) const OPENSSL: TlsLibrary = TlsLibrary {
         ("SSL_get_error", Shape::Error),
     ],
     proof: &["SSL_write", "SSL_read", "SSL_free"],
+    foreign: &["SSL_set_tlsext_host_name"],
 };
